@@ -1,0 +1,1 @@
+//! Every custom resource as plain types, with its conditions and reasons.

@@ -1,0 +1,1 @@
+//! Access tokens of AWS, Google Cloud and Azure for registries and Git.

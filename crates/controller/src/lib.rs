@@ -1,0 +1,1 @@
+//! How a reconciliation runs: watches, queue, backoff, finalizer, status, events, metrics.

@@ -1,0 +1,1 @@
+//! Pull requests, commit statuses and App tokens of GitHub, GitLab and Gitea.

@@ -1,0 +1,1 @@
+//! Clone, read, commit, sign and push.

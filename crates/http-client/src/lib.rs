@@ -1,0 +1,1 @@
+//! The one HTTP client: CAs, client certificates, proxies, request guard, redaction.

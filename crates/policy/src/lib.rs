@@ -1,0 +1,1 @@
+//! Candidate tags and a rule in, the chosen tag and the reason out.

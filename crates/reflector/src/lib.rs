@@ -1,0 +1,1 @@
+//! ImageRepository and ImagePolicy.

@@ -1,0 +1,1 @@
+//! Masterminds semver: loose versions and range constraints.

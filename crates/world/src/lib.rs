@@ -1,0 +1,1 @@
+//! Git servers, an OCI registry and other outside worlds on loopback, for the demo and the tests.

@@ -1,0 +1,1 @@
+//! One order- and comment-keeping YAML document model, true to go-yaml.
