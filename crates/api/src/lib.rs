@@ -1,1 +1,35 @@
-//! Every custom resource as plain types, with its conditions and reasons.
+//! Every custom resource as plain types, with its conditions, reasons and annotations.
+//!
+//! The names, versions, defaults and validations are the contract of the Flux v2.7 API groups, so
+//! that manifests written for Flux apply unchanged. The CRDs under `crds/` are generated from the
+//! types here by [`crd::all`].
+//!
+//! ```text
+//! meta     conditions, references, the `Object` and `Status` traits every kind implements
+//! image    image.toolkit.fluxcd.io   ImageRepository, ImagePolicy, ImageUpdateAutomation
+//! source   source.toolkit.fluxcd.io  GitRepository
+//! reason   the words that conditions and events give as reasons
+//! crd      the CustomResourceDefinitions, structurally equal to upstream's
+//! ```
+//!
+//! No behaviour lives here: defaults are schema defaults, and what a field means is decided by the
+//! controller of its kind.
+//!
+//! ```
+//! use api::{image::ImageRepository, meta::Object as _};
+//!
+//! let repository: ImageRepository = serde_json::from_value(serde_json::json!({
+//!     "apiVersion": "image.toolkit.fluxcd.io/v1",
+//!     "kind": "ImageRepository",
+//!     "metadata": {"name": "app", "namespace": "apps"},
+//!     "spec": {"image": "ghcr.io/acme/app", "interval": "1m"},
+//! }))?;
+//! assert!(!repository.suspended());
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+pub mod crd;
+pub mod image;
+pub mod meta;
+pub mod reason;
+pub mod source;
