@@ -1,1 +1,4 @@
 //! Git servers, an OCI registry and other outside worlds on loopback, for the demo and the tests.
+
+pub mod proxy;
+pub mod registry;
