@@ -1,0 +1,304 @@
+//! Tokens to events, by the grammar of libyaml: a state machine with its own stack, so that no
+//! nesting of the input can exhaust the machine's.
+
+mod block;
+mod flow;
+mod node;
+
+use crate::cursor::{Cursor, Mark};
+use crate::scanner::{Problem, Scanner};
+use crate::token::{Style, Token, TokenKind};
+use crate::{Error, MAX_DEPTH};
+
+/// Whose line numbers errors carry: the versions of go-yaml compute them differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[expect(dead_code, reason = "the decoder that uses it comes next")]
+    V2,
+    V3,
+}
+
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) kind: EventKind,
+    pub(crate) start: Mark,
+    /// Where the node's content starts, behind its anchor and tag.
+    pub(crate) body: Mark,
+    pub(crate) end: Mark,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    StreamStart,
+    StreamEnd,
+    DocumentStart { explicit: bool },
+    DocumentEnd { explicit: bool },
+    Alias(String),
+    Scalar { value: String, style: Style, properties: Properties },
+    SequenceStart { flow: bool, properties: Properties },
+    SequenceEnd,
+    MappingStart { flow: bool, properties: Properties },
+    MappingEnd,
+}
+
+/// What may stand before a node.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Properties {
+    pub(crate) anchor: Option<String>,
+    /// The tag in full; `!` alone stands for "not by the look of it".
+    pub(crate) tag: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    StreamStart,
+    ImplicitDocumentStart,
+    DocumentStart,
+    DocumentContent,
+    DocumentEnd,
+    BlockNode,
+    BlockSequenceEntry,
+    IndentlessSequenceEntry,
+    BlockMappingKey,
+    BlockMappingValue,
+    FlowSequenceEntry { first: bool },
+    FlowPairKey,
+    FlowPairValue,
+    FlowPairEnd,
+    FlowMappingKey { first: bool },
+    FlowMappingValue { empty: bool },
+    End,
+}
+
+pub(crate) struct Parser<'t> {
+    scanner: Scanner<'t>,
+    dialect: Dialect,
+    state: State,
+    /// Where to go on after the current node.
+    states: Vec<State>,
+    /// Starts of the open collections.
+    marks: Vec<Mark>,
+    /// Handle and prefix.
+    tag_directives: Vec<(String, String)>,
+    depth: usize,
+}
+
+type Step = Result<Event, Problem>;
+
+impl<'t> Parser<'t> {
+    pub(crate) fn new(text: &'t str, dialect: Dialect) -> Result<Self, Error> {
+        Ok(Self {
+            scanner: Scanner::new(Cursor::new(text)?),
+            dialect,
+            state: State::StreamStart,
+            states: Vec::new(),
+            marks: Vec::new(),
+            tag_directives: Vec::new(),
+            depth: 0,
+        })
+    }
+
+    /// The next event; after the end it is the end again.
+    pub(crate) fn next(&mut self) -> Result<Event, Error> {
+        let event = self.step().map_err(|problem| self.error(problem))?;
+        match event.kind {
+            EventKind::SequenceStart { .. } | EventKind::MappingStart { .. } => self.depth += 1,
+            EventKind::SequenceEnd | EventKind::MappingEnd => self.depth -= 1,
+            _ => {}
+        }
+        if self.depth > MAX_DEPTH {
+            return Err(Error::Syntax {
+                line: Some(event.start.line + 1),
+                problem: format!("exceeded max depth of {MAX_DEPTH}"),
+                offset: event.start.byte,
+            });
+        }
+        Ok(event)
+    }
+
+    fn error(&self, problem: Problem) -> Error {
+        let context = problem.context.map_or(0, |mark| mark.line);
+        let (first, second) = match self.dialect {
+            Dialect::V2 => (problem.at.line, context),
+            Dialect::V3 => (context, problem.at.line),
+        };
+        // go-yaml counts lines from 0 here and adds one only for errors of its scanner; version 2
+        // does not even do that when it falls back to the context.
+        let extra = usize::from(problem.lexical);
+        let line = match (first, second, self.dialect) {
+            (0, 0, _) => None,
+            (0, line, Dialect::V2) => Some(line),
+            (0, line, Dialect::V3) | (line, _, _) => Some(line + extra),
+        };
+        Error::Syntax { line, problem: problem.text, offset: problem.at.byte }
+    }
+
+    fn step(&mut self) -> Step {
+        match self.state {
+            State::StreamStart => {
+                let token = self.scanner.take()?;
+                self.state = State::ImplicitDocumentStart;
+                Ok(event(EventKind::StreamStart, token.start, token.end))
+            }
+            State::ImplicitDocumentStart => self.document_start(true),
+            State::DocumentStart => self.document_start(false),
+            State::DocumentContent => self.document_content(),
+            State::DocumentEnd => self.document_end(),
+            State::BlockNode => self.node(true, false),
+            State::BlockSequenceEntry => self.block_sequence_entry(),
+            State::IndentlessSequenceEntry => self.indentless_sequence_entry(),
+            State::BlockMappingKey => self.block_mapping_key(),
+            State::BlockMappingValue => self.block_mapping_value(),
+            State::FlowSequenceEntry { first } => self.flow_sequence_entry(first),
+            State::FlowPairKey => self.flow_pair_key(),
+            State::FlowPairValue => self.flow_pair_value(),
+            State::FlowPairEnd => self.flow_pair_end(),
+            State::FlowMappingKey { first } => self.flow_mapping_key(first),
+            State::FlowMappingValue { empty } => self.flow_mapping_value(empty),
+            State::End => {
+                let end = self.peek_mark()?;
+                Ok(event(EventKind::StreamEnd, end, end))
+            }
+        }
+    }
+
+    fn peek_kind(&mut self) -> Result<&TokenKind, Problem> {
+        Ok(&self.scanner.peek()?.kind)
+    }
+
+    fn peek_mark(&mut self) -> Result<Mark, Problem> {
+        Ok(self.scanner.peek()?.start)
+    }
+
+    fn document_start(&mut self, implicit: bool) -> Step {
+        if !implicit {
+            while *self.peek_kind()? == TokenKind::DocumentEnd {
+                self.scanner.take()?;
+            }
+        }
+        let Token { kind, start, end } = self.scanner.peek()?.clone();
+        match kind {
+            TokenKind::StreamEnd => {
+                self.state = State::End;
+                Ok(event(EventKind::StreamEnd, start, end))
+            }
+            TokenKind::VersionDirective { .. }
+            | TokenKind::TagDirective { .. }
+            | TokenKind::DocumentStart => self.explicit_document_start(start),
+            _ if implicit => {
+                self.process_directives()?;
+                self.states.push(State::DocumentEnd);
+                self.state = State::BlockNode;
+                Ok(event(EventKind::DocumentStart { explicit: false }, start, start))
+            }
+            _ => self.explicit_document_start(start),
+        }
+    }
+
+    fn explicit_document_start(&mut self, start: Mark) -> Step {
+        self.process_directives()?;
+        if *self.peek_kind()? != TokenKind::DocumentStart {
+            let at = self.peek_mark()?;
+            return Err(problem("did not find expected <document start>", at, None));
+        }
+        let token = self.scanner.take()?;
+        self.states.push(State::DocumentEnd);
+        self.state = State::DocumentContent;
+        Ok(event(EventKind::DocumentStart { explicit: true }, start, token.end))
+    }
+
+    fn document_content(&mut self) -> Step {
+        let token = self.scanner.peek()?;
+        match token.kind {
+            TokenKind::VersionDirective { .. }
+            | TokenKind::TagDirective { .. }
+            | TokenKind::DocumentStart
+            | TokenKind::DocumentEnd
+            | TokenKind::StreamEnd => {
+                let at = token.start;
+                self.pop_state();
+                Ok(empty_scalar(at))
+            }
+            _ => self.node(true, false),
+        }
+    }
+
+    fn document_end(&mut self) -> Step {
+        let start = self.peek_mark()?;
+        let (mut end, mut explicit) = (start, false);
+        if *self.peek_kind()? == TokenKind::DocumentEnd {
+            end = self.scanner.take()?.end;
+            explicit = true;
+        }
+        self.tag_directives.clear();
+        self.state = State::DocumentStart;
+        Ok(event(EventKind::DocumentEnd { explicit }, start, end))
+    }
+
+    fn process_directives(&mut self) -> Result<(), Problem> {
+        let mut versioned = false;
+        loop {
+            let Token { kind, start, .. } = self.scanner.peek()?.clone();
+            match kind {
+                TokenKind::VersionDirective { .. } if versioned => {
+                    return Err(problem("found duplicate %YAML directive", start, None));
+                }
+                TokenKind::VersionDirective { major: 1, minor: 1 } => versioned = true,
+                TokenKind::VersionDirective { .. } => {
+                    return Err(problem("found incompatible YAML document", start, None));
+                }
+                TokenKind::TagDirective { handle, prefix } => {
+                    if self.tag_directives.iter().any(|(known, _)| *known == handle) {
+                        return Err(problem("found duplicate %TAG directive", start, None));
+                    }
+                    self.tag_directives.push((handle, prefix));
+                }
+                _ => break,
+            }
+            self.scanner.take()?;
+        }
+        for (handle, prefix) in [("!", "!"), ("!!", CORE_PREFIX)] {
+            if !self.tag_directives.iter().any(|(known, _)| known == handle) {
+                self.tag_directives.push((handle.to_owned(), prefix.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn pop_state(&mut self) {
+        self.state = self.states.pop().unwrap_or(State::End);
+    }
+
+    /// Ends the innermost collection with the token at hand.
+    fn end_collection(&mut self, kind: EventKind) -> Step {
+        let token = self.scanner.take()?;
+        self.pop_state();
+        self.marks.pop();
+        Ok(event(kind, token.start, token.end))
+    }
+
+    fn collection_problem(&mut self, text: &str) -> Problem {
+        let context = self.marks.pop();
+        match self.peek_mark() {
+            Ok(at) => problem(text, at, context),
+            Err(problem) => problem,
+        }
+    }
+}
+
+/// What `!!` stands for.
+pub(crate) const CORE_PREFIX: &str = "tag:yaml.org,2002:";
+
+fn event(kind: EventKind, start: Mark, end: Mark) -> Event {
+    Event { kind, start, body: start, end }
+}
+
+fn empty_scalar(at: Mark) -> Event {
+    let properties = Properties::default();
+    let kind = EventKind::Scalar { value: String::new(), style: Style::Plain, properties };
+    event(kind, at, at)
+}
+
+fn problem(text: &str, at: Mark, context: Option<Mark>) -> Problem {
+    Problem { text: text.to_owned(), at, context, lexical: false }
+}

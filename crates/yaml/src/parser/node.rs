@@ -1,0 +1,117 @@
+//! One node: an alias, or properties and content.
+
+use super::{EventKind, Parser, Properties, State, Step, event, problem};
+use crate::cursor::Mark;
+use crate::scanner::Problem;
+use crate::token::{Style, Token, TokenKind};
+
+impl Parser<'_> {
+    /// Reads a node, or the start of one that is a collection. `block`: block collections may
+    /// start here; `indentless`: so may a sequence at the column of its parent mapping.
+    pub(super) fn node(&mut self, block: bool, indentless: bool) -> Step {
+        if let TokenKind::Alias(_) = self.peek_kind()? {
+            return self.alias();
+        }
+        let start = self.peek_mark()?;
+        let (properties, end) = self.properties()?;
+        let token = self.scanner.peek()?;
+        let (body, token_end) = (token.start, token.end);
+        let mut event = match &token.kind {
+            TokenKind::BlockEntry if indentless => {
+                self.state = State::IndentlessSequenceEntry;
+                event(EventKind::SequenceStart { flow: false, properties }, start, token_end)
+            }
+            TokenKind::Scalar { .. } => return self.scalar(start, properties),
+            TokenKind::FlowSequenceStart => {
+                self.open(State::FlowSequenceEntry { first: true })?;
+                event(EventKind::SequenceStart { flow: true, properties }, start, token_end)
+            }
+            TokenKind::FlowMappingStart => {
+                self.open(State::FlowMappingKey { first: true })?;
+                event(EventKind::MappingStart { flow: true, properties }, start, token_end)
+            }
+            TokenKind::BlockSequenceStart if block => {
+                self.open(State::BlockSequenceEntry)?;
+                event(EventKind::SequenceStart { flow: false, properties }, start, token_end)
+            }
+            TokenKind::BlockMappingStart if block => {
+                self.open(State::BlockMappingKey)?;
+                event(EventKind::MappingStart { flow: false, properties }, start, token_end)
+            }
+            _ if properties != Properties::default() => {
+                self.pop_state();
+                let (value, style) = (String::new(), Style::Plain);
+                let kind = EventKind::Scalar { value, style, properties };
+                return Ok(super::Event { body: end, ..event(kind, start, end) });
+            }
+            _ => return Err(problem("did not find expected node content", body, Some(start))),
+        };
+        event.body = body;
+        Ok(event)
+    }
+
+    fn open(&mut self, state: State) -> Result<(), Problem> {
+        let token = self.scanner.take()?;
+        self.marks.push(token.start);
+        self.state = state;
+        Ok(())
+    }
+
+    fn alias(&mut self) -> Step {
+        let token = self.scanner.take()?;
+        self.pop_state();
+        let TokenKind::Alias(name) = token.kind else {
+            return Err(problem("did not find expected node content", token.start, None));
+        };
+        Ok(event(EventKind::Alias(name), token.start, token.end))
+    }
+
+    fn scalar(&mut self, start: Mark, properties: Properties) -> Step {
+        let Token { kind, start: body, end } = self.scanner.take()?;
+        self.pop_state();
+        let TokenKind::Scalar { value, style } = kind else {
+            return Err(problem("did not find expected node content", body, Some(start)));
+        };
+        let kind = EventKind::Scalar { value, style, properties };
+        Ok(super::Event { body, ..event(kind, start, end) })
+    }
+
+    /// An anchor and a tag in any order, and where they end.
+    fn properties(&mut self) -> Result<(Properties, Mark), Problem> {
+        let start = self.peek_mark()?;
+        let mut properties = Properties::default();
+        let mut tag = None;
+        let mut end = start;
+        loop {
+            match self.peek_kind()? {
+                TokenKind::Anchor(name) if properties.anchor.is_none() => {
+                    properties.anchor = Some(name.clone());
+                }
+                TokenKind::Tag { handle, suffix } if tag.is_none() => {
+                    tag = Some((handle.clone(), suffix.clone()));
+                }
+                _ => break,
+            }
+            let token = self.scanner.take()?;
+            if matches!(token.kind, TokenKind::Tag { .. }) {
+                let (handle, suffix) = tag.as_ref().expect("because this token has just set it");
+                properties.tag = self.full_tag(handle, suffix);
+                if properties.tag.is_none() {
+                    let text = "found undefined tag handle";
+                    return Err(problem(text, token.start, Some(start)));
+                }
+            }
+            end = token.end;
+        }
+        Ok((properties, end))
+    }
+
+    fn full_tag(&self, handle: &str, suffix: &str) -> Option<String> {
+        if handle.is_empty() {
+            return Some(suffix.to_owned());
+        }
+        let (_, prefix) = self.tag_directives.iter().find(|(known, _)| known == handle)?;
+        let tag = format!("{prefix}{suffix}");
+        (!tag.is_empty()).then_some(tag)
+    }
+}

@@ -1,0 +1,407 @@
+//! Text to tokens, by the rules of libyaml as go-yaml keeps them.
+//!
+//! YAML decides late: whether a word is a key is known only at the `:` behind it. So tokens wait
+//! in a queue while one of them may still turn out to start a *simple key*.
+
+mod scalar;
+mod tag;
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::cursor::{Cursor, Mark};
+use crate::token::{Token, TokenKind};
+
+/// Characters within which the `:` of a key without `?` must come.
+const KEY_WINDOW: usize = 1024;
+
+/// A grammar error with the two places go-yaml computes its line from.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) text: String,
+    pub(crate) at: Mark,
+    pub(crate) context: Option<Mark>,
+    /// Found while reading words, not while reading their order.
+    pub(crate) lexical: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SimpleKey {
+    possible: bool,
+    required: bool,
+    token: usize,
+    mark: Mark,
+}
+
+impl SimpleKey {
+    const NONE: Self = Self {
+        possible: false,
+        required: false,
+        token: 0,
+        mark: Mark { byte: 0, index: 0, line: 0, column: 0 },
+    };
+}
+
+pub(crate) struct Scanner<'t> {
+    cursor: Cursor<'t>,
+    queue: VecDeque<Token>,
+    /// Tokens handed out so far: the number of the token at the head of the queue.
+    passed: usize,
+    started: bool,
+    ended: bool,
+    key_allowed: bool,
+    /// One per flow level and one for the block context.
+    keys: Vec<SimpleKey>,
+    /// Token number to index in `keys`.
+    key_of_token: HashMap<usize, usize>,
+    /// Column of the current block; `None` outside of any.
+    indent: Option<usize>,
+    indents: Vec<Option<usize>>,
+}
+
+impl<'t> Scanner<'t> {
+    pub(crate) fn new(cursor: Cursor<'t>) -> Self {
+        Self {
+            cursor,
+            queue: VecDeque::new(),
+            passed: 0,
+            started: false,
+            ended: false,
+            key_allowed: true,
+            keys: vec![SimpleKey::NONE],
+            key_of_token: HashMap::new(),
+            indent: None,
+            indents: Vec::new(),
+        }
+    }
+
+    /// The next token, which stays in the queue. After the end it is the end again.
+    pub(crate) fn peek(&mut self) -> Result<&Token, Problem> {
+        while self.needs_more()? {
+            self.fetch()?;
+        }
+        Ok(self.queue.front().expect("because needs_more is true while the queue is empty"))
+    }
+
+    /// Takes the token that `peek` showed.
+    pub(crate) fn take(&mut self) -> Result<Token, Problem> {
+        self.peek()?;
+        self.passed += 1;
+        Ok(self.queue.pop_front().expect("because peek has just shown it"))
+    }
+
+    fn needs_more(&mut self) -> Result<bool, Problem> {
+        if self.queue.is_empty() {
+            return Ok(true);
+        }
+        match self.key_of_token.get(&self.passed).copied() {
+            Some(index) => self.key_is_valid(index),
+            None => Ok(false),
+        }
+    }
+
+    fn fetch(&mut self) -> Result<(), Problem> {
+        if !self.started {
+            self.started = true;
+            self.push(TokenKind::StreamStart, self.cursor.mark);
+            return Ok(());
+        }
+        self.skip_to_token();
+        self.unroll(Some(self.cursor.mark.column));
+        if self.cursor.is_end(0) {
+            return self.fetch_end();
+        }
+        if self.cursor.mark.column == 0 && self.cursor.here() == b'%' {
+            self.leave_blocks()?;
+            return self.scan_directive();
+        }
+        if self.cursor.is_document_indicator() {
+            return self.fetch_document_indicator();
+        }
+        self.fetch_by_first_byte()
+    }
+
+    fn fetch_by_first_byte(&mut self) -> Result<(), Problem> {
+        let in_flow = self.in_flow();
+        let spaced = self.cursor.is_space_or_end(1);
+        match self.cursor.here() {
+            b'[' => self.fetch_flow_start(TokenKind::FlowSequenceStart),
+            b'{' => self.fetch_flow_start(TokenKind::FlowMappingStart),
+            b']' => self.fetch_flow_end(TokenKind::FlowSequenceEnd),
+            b'}' => self.fetch_flow_end(TokenKind::FlowMappingEnd),
+            b',' => self.fetch_flow_entry(),
+            b'-' if spaced => self.fetch_block_entry(),
+            b'?' if in_flow || spaced => self.fetch_key(),
+            b':' if in_flow || spaced => self.fetch_value(),
+            b'*' => self.fetch_word(|s| s.scan_anchor(TokenKind::Alias)),
+            b'&' => self.fetch_word(|s| s.scan_anchor(TokenKind::Anchor)),
+            b'!' => self.fetch_word(Self::scan_tag),
+            b'|' if !in_flow => self.fetch_block_scalar(true),
+            b'>' if !in_flow => self.fetch_block_scalar(false),
+            b'\'' => self.fetch_word(|s| s.scan_quoted(true)),
+            b'"' => self.fetch_word(|s| s.scan_quoted(false)),
+            _ if self.starts_plain() => self.fetch_word(Self::scan_plain),
+            _ => {
+                Err(self
+                    .problem_in(self.cursor.mark, "found character that cannot start any token"))
+            }
+        }
+    }
+
+    fn starts_plain(&self) -> bool {
+        match self.cursor.here() {
+            b'-' => !self.cursor.is_blank(1),
+            b'?' | b':' => !self.in_flow() && !self.cursor.is_space_or_end(1),
+            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\''
+            | b'"' | b'%' | b'@' | b'`' => false,
+            _ => !self.cursor.is_space_or_end(0),
+        }
+    }
+
+    /// Passes blanks, comments and line breaks. Tabs count as blanks only where no key may start.
+    fn skip_to_token(&mut self) {
+        if self.cursor.mark.index == 0 && self.cursor.starts_with("\u{feff}") {
+            self.cursor.skip();
+        }
+        loop {
+            let tabs = self.in_flow() || !self.key_allowed;
+            while self.cursor.here() == b' ' || tabs && self.cursor.here() == b'\t' {
+                self.cursor.skip();
+            }
+            if self.cursor.here() == b'#' {
+                self.cursor.skip_to_break();
+            }
+            if !self.cursor.is_break(0) {
+                return;
+            }
+            self.cursor.skip_break();
+            if !self.in_flow() {
+                self.key_allowed = true;
+            }
+        }
+    }
+
+    fn in_flow(&self) -> bool {
+        self.keys.len() > 1
+    }
+
+    /// The end of the stream: every block ends.
+    fn fetch_end(&mut self) -> Result<(), Problem> {
+        if self.cursor.mark.column != 0 {
+            self.cursor.mark.column = 0;
+            self.cursor.mark.line += 1;
+        }
+        if !self.ended {
+            self.leave_blocks()?;
+        }
+        self.ended = true;
+        self.push(TokenKind::StreamEnd, self.cursor.mark);
+        Ok(())
+    }
+
+    fn leave_blocks(&mut self) -> Result<(), Problem> {
+        self.unroll(None);
+        self.forget_key()?;
+        self.key_allowed = false;
+        Ok(())
+    }
+
+    fn fetch_document_indicator(&mut self) -> Result<(), Problem> {
+        self.leave_blocks()?;
+        let kind = match self.cursor.here() {
+            b'-' => TokenKind::DocumentStart,
+            _ => TokenKind::DocumentEnd,
+        };
+        self.push_after(kind, 3);
+        Ok(())
+    }
+
+    fn fetch_flow_start(&mut self, kind: TokenKind) -> Result<(), Problem> {
+        self.save_key()?;
+        self.keys.push(SimpleKey::NONE);
+        self.key_allowed = true;
+        self.push_after(kind, 1);
+        Ok(())
+    }
+
+    fn fetch_flow_end(&mut self, kind: TokenKind) -> Result<(), Problem> {
+        self.forget_key()?;
+        if self.in_flow() {
+            self.keys.pop();
+        }
+        self.key_allowed = false;
+        self.push_after(kind, 1);
+        Ok(())
+    }
+
+    fn fetch_flow_entry(&mut self) -> Result<(), Problem> {
+        self.forget_key()?;
+        self.key_allowed = true;
+        self.push_after(TokenKind::FlowEntry, 1);
+        Ok(())
+    }
+
+    fn fetch_block_entry(&mut self) -> Result<(), Problem> {
+        self.open_block(
+            TokenKind::BlockSequenceStart,
+            "block sequence entries are not allowed in this context",
+        )?;
+        self.forget_key()?;
+        self.key_allowed = true;
+        self.push_after(TokenKind::BlockEntry, 1);
+        Ok(())
+    }
+
+    fn fetch_key(&mut self) -> Result<(), Problem> {
+        self.open_block(
+            TokenKind::BlockMappingStart,
+            "mapping keys are not allowed in this context",
+        )?;
+        self.forget_key()?;
+        self.key_allowed = !self.in_flow();
+        self.push_after(TokenKind::Key, 1);
+        Ok(())
+    }
+
+    fn fetch_value(&mut self) -> Result<(), Problem> {
+        let last = self.keys.len() - 1;
+        if self.key_is_valid(last)? {
+            let key = self.keys[last];
+            let token = Token { kind: TokenKind::Key, start: key.mark, end: key.mark };
+            self.queue.insert(key.token - self.passed, token);
+            self.roll(key.mark, Some(key.token), TokenKind::BlockMappingStart);
+            self.keys[last].possible = false;
+            self.key_of_token.remove(&key.token);
+            self.key_allowed = false;
+        } else {
+            self.open_block(
+                TokenKind::BlockMappingStart,
+                "mapping values are not allowed in this context",
+            )?;
+            self.key_allowed = !self.in_flow();
+        }
+        self.push_after(TokenKind::Value, 1);
+        Ok(())
+    }
+
+    /// In block context, starts a collection at this column unless it is open already.
+    fn open_block(&mut self, kind: TokenKind, refusal: &str) -> Result<(), Problem> {
+        if self.in_flow() {
+            return Ok(());
+        }
+        if !self.key_allowed {
+            return Err(self.problem(refusal));
+        }
+        self.roll(self.cursor.mark, None, kind);
+        Ok(())
+    }
+
+    /// Scans a word that may be a simple key.
+    fn fetch_word(
+        &mut self,
+        scan: impl FnOnce(&mut Self) -> Result<Token, Problem>,
+    ) -> Result<(), Problem> {
+        self.save_key()?;
+        self.key_allowed = false;
+        let token = scan(self)?;
+        self.queue.push_back(token);
+        Ok(())
+    }
+
+    fn fetch_block_scalar(&mut self, literal: bool) -> Result<(), Problem> {
+        self.forget_key()?;
+        self.key_allowed = true;
+        let token = self.scan_block(literal)?;
+        self.queue.push_back(token);
+        Ok(())
+    }
+
+    fn push(&mut self, kind: TokenKind, start: Mark) {
+        self.queue.push_back(Token { kind, start, end: self.cursor.mark });
+    }
+
+    fn push_after(&mut self, kind: TokenKind, width: usize) {
+        let start = self.cursor.mark;
+        self.cursor.skip_by(width);
+        self.push(kind, start);
+    }
+
+    fn key_is_valid(&mut self, index: usize) -> Result<bool, Problem> {
+        let Some(key) = self.keys.get(index).copied().filter(|key| key.possible) else {
+            return Ok(false);
+        };
+        let here = self.cursor.mark;
+        if key.mark.line == here.line && key.mark.index + KEY_WINDOW >= here.index {
+            return Ok(true);
+        }
+        if key.required {
+            return Err(self.missing_colon(key));
+        }
+        self.keys[index].possible = false;
+        Ok(false)
+    }
+
+    fn save_key(&mut self) -> Result<(), Problem> {
+        if !self.key_allowed {
+            return Ok(());
+        }
+        self.forget_key()?;
+        let mark = self.cursor.mark;
+        let required = !self.in_flow() && self.indent == Some(mark.column);
+        let token = self.passed + self.queue.len();
+        let last = self.keys.len() - 1;
+        self.keys[last] = SimpleKey { possible: true, required, token, mark };
+        self.key_of_token.insert(token, last);
+        Ok(())
+    }
+
+    fn forget_key(&mut self) -> Result<(), Problem> {
+        let last = self.keys.len() - 1;
+        let key = self.keys[last];
+        if key.possible {
+            if key.required {
+                return Err(self.missing_colon(key));
+            }
+            self.keys[last].possible = false;
+            self.key_of_token.remove(&key.token);
+        }
+        Ok(())
+    }
+
+    fn missing_colon(&self, key: SimpleKey) -> Problem {
+        self.problem_in(key.mark, "could not find expected ':'")
+    }
+
+    /// Opens a block at the column of `mark`, if that is deeper than the current one.
+    fn roll(&mut self, mark: Mark, before: Option<usize>, kind: TokenKind) {
+        if self.in_flow() || self.indent.is_some_and(|indent| indent >= mark.column) {
+            return;
+        }
+        self.indents.push(self.indent);
+        self.indent = Some(mark.column);
+        let token = Token { kind, start: mark, end: mark };
+        match before {
+            Some(number) => self.queue.insert(number - self.passed, token),
+            None => self.queue.push_back(token),
+        }
+    }
+
+    /// Ends the blocks deeper than `column`; all of them without one.
+    fn unroll(&mut self, column: Option<usize>) {
+        if self.in_flow() {
+            return;
+        }
+        while self.indent > column {
+            self.push(TokenKind::BlockEnd, self.cursor.mark);
+            self.indent = self.indents.pop().flatten();
+        }
+    }
+
+    fn problem(&self, text: &str) -> Problem {
+        let at = self.cursor.mark;
+        Problem { text: text.to_owned(), at, context: Some(at), lexical: true }
+    }
+
+    fn problem_in(&self, context: Mark, text: &str) -> Problem {
+        Problem { context: Some(context), ..self.problem(text) }
+    }
+}

@@ -1,0 +1,3 @@
+//! The engine as other crates use it.
+
+mod scalar;
