@@ -1,0 +1,119 @@
+//! How connections are made.
+
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::{Error, Proxy};
+
+/// How connections are made; equal options share connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Which certificate authorities are trusted.
+    pub roots: Roots,
+    /// The client certificate.
+    pub identity: Option<Identity>,
+    /// The proxy.
+    pub proxy: Proxy,
+}
+
+/// Which certificate authorities are trusted.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub enum Roots {
+    /// Those of the system.
+    #[default]
+    System,
+    /// Those of the system and these (PEM).
+    Added(Vec<u8>),
+    /// These alone (PEM).
+    Only(Vec<u8>),
+}
+
+/// A client certificate with its private key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The certificate chain as PEM.
+    pub certificate: Vec<u8>,
+    /// The private key as PEM (PKCS#1, PKCS#8 or SEC1).
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Roots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Added(_) => "Added(..)",
+            Self::Only(_) => "Only(..)",
+        })
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(..)")
+    }
+}
+
+/// Applies options to the asynchronous and the blocking builder alike.
+macro_rules! apply {
+    ($options:expr, $builder:expr) => {{
+        let (options, mut builder) = ($options, $builder);
+        builder = builder.connect_timeout(crate::client::CONNECT_TIMEOUT).no_proxy();
+        if let Some(proxy) = options.proxy.build()? {
+            builder = builder.proxy(proxy);
+        }
+        builder = match &options.roots {
+            Roots::System => builder,
+            Roots::Added(pem) => builder.tls_certs_merge(authorities(pem)?),
+            Roots::Only(pem) => builder.tls_certs_only(authorities(pem)?),
+        };
+        if let Some(identity) = &options.identity {
+            builder = builder.identity(identity.build()?);
+        }
+        builder
+    }};
+}
+
+impl Options {
+    /// Applies CAs, client certificate and proxy to the builder of a blocking client, for
+    /// libraries that make their client themselves and let others configure it.
+    ///
+    /// # Errors
+    /// [`Error::Options`] when a PEM text or the proxy address cannot be used.
+    pub fn configure_blocking(
+        &self,
+        builder: reqwest::blocking::ClientBuilder,
+    ) -> Result<reqwest::blocking::ClientBuilder, Error> {
+        Ok(apply!(self, builder))
+    }
+
+    pub(crate) fn configure(
+        &self,
+        builder: reqwest::ClientBuilder,
+    ) -> Result<reqwest::ClientBuilder, Error> {
+        Ok(apply!(self, builder))
+    }
+}
+
+impl Identity {
+    fn build(&self) -> Result<reqwest::Identity, Error> {
+        let pem = [self.certificate.as_slice(), b"\n", self.key.as_slice()].concat();
+        reqwest::Identity::from_pem(&pem).map_err(|_| {
+            let text = "failed to parse TLS certificate and key: no certificate or key in PEM form";
+            Error::Options(text.to_owned())
+        })
+    }
+}
+
+/// All usable certificates of a PEM text; Go skips those it cannot parse as well.
+fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, Error> {
+    let usable: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .filter_map(Result::ok)
+        .filter(|der| RootCertStore::empty().add(der.clone()).is_ok())
+        .filter_map(|der| reqwest::Certificate::from_der(&der).ok())
+        .collect();
+    if usable.is_empty() {
+        return Err(Error::Options("failed to parse CA certificate".to_owned()));
+    }
+    Ok(usable)
+}
