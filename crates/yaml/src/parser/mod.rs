@@ -13,7 +13,6 @@ use crate::{Error, MAX_DEPTH};
 /// Whose line numbers errors carry: the versions of go-yaml compute them differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    #[expect(dead_code, reason = "the decoder that uses it comes next")]
     V2,
     V3,
 }

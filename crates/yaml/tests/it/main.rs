@@ -1,3 +1,6 @@
 //! The engine as other crates use it.
+#![allow(clippy::disallowed_methods, reason = "conformance data is read from disk")]
 
+mod emit;
+mod parse;
 mod scalar;
