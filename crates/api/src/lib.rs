@@ -29,6 +29,7 @@
 //! ```
 
 pub mod crd;
+pub mod duration;
 pub mod image;
 pub mod meta;
 pub mod reason;
