@@ -1,1 +1,44 @@
 //! How a reconciliation runs: watches, queue, backoff, finalizer, status, events, metrics.
+//!
+//! ```text
+//!              ┌───────────────────────── Host: client, clock, metrics, events ───────┐
+//!  Feed<K> ──> │ Queue ──> Turn ──> Reconcile::turn ──> Report ──> outcome ──> status │──> API
+//!  (one watch  │   ^  fair by namespace                            │  │               │
+//!   per kind)  │   └────── Next: interval, backoff, parked ────────┘  └──> events     │
+//!              └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! - One object never runs twice at the same time; a turn that waits for nothing holds a worker,
+//!   a parked object holds its references and a time.
+//! - A turn never starts from a state older than what this process wrote.
+//! - Only the kit writes Ready, Reconciling, Stalled, `observedGeneration` and
+//!   `lastHandledReconcileAt`, and only if something differs, never over a newer version.
+//! - A panic in a turn is a failure of that object and of nothing else.
+//! - Nobody else asks what time it is ([`clock`]).
+//!
+//! It knows no GitOps, reads no flags and environment, binds no socket: the binary does.
+
+mod activity;
+pub mod clock;
+mod condition;
+pub mod event;
+mod feed;
+mod host;
+pub mod metric;
+mod outcome;
+mod patch;
+mod reconcile;
+mod reference;
+mod turn;
+mod watch;
+
+pub use event::Event;
+pub use feed::Store;
+pub use host::{Host, Options};
+pub use metric::Metrics;
+pub use outcome::{Next, Report, Stop, Verdict};
+pub use reconcile::Reconcile;
+pub use reference::{Key, Reference};
+pub use turn::Turn;
+pub use watch::{Watch, Watchable};
