@@ -1,0 +1,122 @@
+//! Gets what the tests need and the machine lacks. What cannot be had is reported by name; the
+//! tests that need it then report themselves skipped.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    run::{has, output, run as start, run_in},
+    tool::{self, PACKAGES, Package, SERVERS, Server},
+};
+
+/// Looks for everything, gets what is missing.
+pub(crate) fn run() -> Result<()> {
+    packages()?;
+    servers()
+}
+
+fn packages() -> Result<()> {
+    let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !has(package.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !has("apt-get") || output("id", &["-u"]).as_deref() != Some("0") {
+        for package in missing {
+            skipped(package.name, "only root can install Debian packages", package.needed_for);
+        }
+        return Ok(());
+    }
+    println!("setup: installing {}", names(&missing));
+    // An old index is good enough if the new one cannot be had.
+    let _ = start("apt-get", &["update", "-qq"]);
+    for package in missing {
+        install(package)?;
+    }
+    Ok(())
+}
+
+fn install(package: &Package) -> Result<()> {
+    let mut apt = Command::new("apt-get");
+    // Servers are started by the tests, on ports of their own.
+    let policy = forbid_services()?;
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    let installed =
+        run_in(&mut apt, &["install", "-y", "-qq", "--no-install-recommends", package.name]);
+    drop(policy);
+    if let Err(error) = installed {
+        skipped(package.name, &format!("{error:#}"), package.needed_for);
+    }
+    Ok(())
+}
+
+/// Keeps package scripts from starting services, for as long as the answer lives.
+fn forbid_services() -> Result<Option<Policy>> {
+    let path = Path::new("/usr/sbin/policy-rc.d");
+    if path.exists() {
+        return Ok(None);
+    }
+    std::fs::write(path, "#!/bin/sh\nexit 101\n").context("cannot write policy-rc.d")?;
+    start("chmod", &["755", "/usr/sbin/policy-rc.d"])?;
+    Ok(Some(Policy))
+}
+
+struct Policy;
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file("/usr/sbin/policy-rc.d");
+    }
+}
+
+fn servers() -> Result<()> {
+    for server in &SERVERS {
+        let absent: Vec<_> =
+            server.programs.iter().filter(|(_, name)| !is_there(server, name)).collect();
+        if absent.is_empty() {
+            continue;
+        }
+        if !has("go") {
+            for (_, name) in absent {
+                skipped(name, "there is no Go to build it with", server.needed_for);
+            }
+            continue;
+        }
+        for (package, name) in absent {
+            if let Err(error) = build(server, package, name) {
+                skipped(name, &format!("{error:#}"), server.needed_for);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_there(server: &Server, name: &str) -> bool {
+    let given = std::env::var_os("KUBEBUILDER_ASSETS");
+    given.is_some_and(|folder| Path::new(&folder).join(name).is_file())
+        || tool::cache().join(server.folder).join(name).is_file()
+}
+
+fn build(server: &Server, package: &str, name: &str) -> Result<()> {
+    let folder = tool::cache().join(server.folder);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    println!("setup: building {name} into {} (this takes minutes, once)", folder.display());
+    let unfinished = folder.join(format!("{name}.part"));
+    let mut go = Command::new("go");
+    go.current_dir(crate::root().join("tests/tools").join(server.module))
+        .env("CGO_ENABLED", "0")
+        .env("GOFLAGS", "-trimpath -buildvcs=false -mod=readonly");
+    let target = unfinished.display().to_string();
+    run_in(&mut go, &["build", "-ldflags", server.linker, "-o", &target, package])?;
+    std::fs::rename(&unfinished, folder.join(name))?;
+    Ok(())
+}
+
+fn skipped(name: &str, why: &str, needed_for: &str) {
+    println!("setup: skipped: {name} ({why}); without it: {needed_for}");
+}
+
+fn names(packages: &[&Package]) -> String {
+    packages.iter().map(|package| package.name).collect::<Vec<_>>().join(", ")
+}

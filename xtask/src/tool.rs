@@ -1,0 +1,75 @@
+//! The servers and programs that tests use, and where each comes from.
+
+use std::path::PathBuf;
+
+/// A program from Debian's packages.
+pub(crate) struct Package {
+    /// The program.
+    pub(crate) program: &'static str,
+    /// The package it is in.
+    pub(crate) name: &'static str,
+    /// What is skipped without it.
+    pub(crate) needed_for: &'static str,
+}
+
+/// The packages, in the order in which they are looked for.
+pub(crate) const PACKAGES: [Package; 4] = [
+    Package { program: "sshd", name: "openssh-server", needed_for: "Git over SSH" },
+    Package { program: "gpg", name: "gnupg", needed_for: "verifying OpenPGP signatures" },
+    Package {
+        program: "docker-registry",
+        name: "docker-registry",
+        needed_for: "a registry that is not our own",
+    },
+    Package { program: "python3", name: "python3", needed_for: "comparing CRDs with upstream's" },
+];
+
+/// A server that is built from a Go module of `tests/tools`.
+pub(crate) struct Server {
+    /// Folder below `tests/tools`.
+    pub(crate) module: &'static str,
+    /// Folder in the cache, with the version.
+    pub(crate) folder: &'static str,
+    /// Import path and name of each program.
+    pub(crate) programs: &'static [(&'static str, &'static str)],
+    /// What the linker is told.
+    pub(crate) linker: &'static str,
+    /// What is skipped without it.
+    pub(crate) needed_for: &'static str,
+}
+
+/// The servers, the quick ones first.
+pub(crate) const SERVERS: [Server; 2] = [
+    Server {
+        module: "etcd",
+        folder: "etcd-v3.6.6",
+        programs: &[("go.etcd.io/etcd/server/v3", "etcd")],
+        linker: "-s -w",
+        needed_for: "tests on a real API server",
+    },
+    Server {
+        module: "kubernetes",
+        folder: "kubernetes-v1.34.2",
+        programs: &[
+            ("k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
+            ("k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
+            ("k8s.io/kubernetes/cmd/kubectl", "kubectl"),
+        ],
+        // Without a version the server calls itself v0.0.0 and clients refuse it.
+        linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.2 \
+            -X k8s.io/component-base/version.gitMajor=1 \
+            -X k8s.io/component-base/version.gitMinor=34",
+        needed_for: "tests on a real API server",
+    },
+];
+
+/// Where built servers are kept: `$SLUICE_CACHE`, else `sluice` in the user's cache folder.
+pub(crate) fn cache() -> PathBuf {
+    if let Some(folder) = std::env::var_os("SLUICE_CACHE") {
+        return folder.into();
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);
+    std::env::var_os("XDG_CACHE_HOME")
+        .map_or_else(|| home.join(".cache"), PathBuf::from)
+        .join("sluice")
+}
