@@ -18,7 +18,7 @@ mod value;
 
 pub use emit::json_to_yaml;
 pub use error::Error;
-pub use resolve::{PlainKind, resolve_plain};
+pub use resolve::{PlainKind, reads_as_string, resolve_plain};
 pub use scalar::{Scalar, scalars};
 pub use token::Style;
 pub use value::{Mapping, Pairs, Value};
@@ -26,8 +26,9 @@ pub use value::{Mapping, Pairs, Value};
 use compose::Composer;
 use parser::Dialect;
 
-/// How deeply collections may be nested.
-pub const MAX_DEPTH: usize = 1000;
+/// How deeply collections may be nested. go-yaml allows 10,000; values are walked recursively, and
+/// this is what the stack of any thread bears.
+pub const MAX_DEPTH: usize = 500;
 
 /// The value of the first document of `text`; nothing for an empty text.
 ///

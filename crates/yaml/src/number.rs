@@ -57,15 +57,15 @@ impl Decimal {
         if self.negative { "-".to_owned() } else { String::new() }
     }
 
-    /// Go's `%g` in its shortest form: an exponent below -4 or from 6 digits (21 after `%v`) on.
-    fn general(&self, limit: i32) -> String {
-        if self.exponent < -4 || self.exponent >= limit { self.scientific(2) } else { self.plain() }
+    /// Go's `%g` in its shortest form: with an exponent below 0.0001 and from a million on.
+    fn general(&self) -> String {
+        if (-4..6).contains(&self.exponent) { self.plain() } else { self.scientific(2) }
     }
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)` with YAML's names for what is no number.
 pub(crate) fn yaml_float(value: f64) -> String {
-    special(value).map_or_else(|| Decimal::new(&format!("{value:e}")).general(6), str::to_owned)
+    special(value).map_or_else(|| Decimal::new(&format!("{value:e}")).general(), str::to_owned)
 }
 
 /// As `yaml_float`, but rounded to single precision: how sigs.k8s.io/yaml names a float key.
@@ -73,7 +73,7 @@ pub(crate) fn yaml_float(value: f64) -> String {
 pub(crate) fn float_key(value: f64) -> String {
     let narrow = value as f32;
     special(f64::from(narrow))
-        .map_or_else(|| Decimal::new(&format!("{narrow:e}")).general(6), str::to_owned)
+        .map_or_else(|| Decimal::new(&format!("{narrow:e}")).general(), str::to_owned)
 }
 
 fn special(value: f64) -> Option<&'static str> {
@@ -108,7 +108,7 @@ pub(crate) fn go_float(value: f64) -> String {
         _ if value.is_nan() => "NaN".to_owned(),
         f64::INFINITY => "+Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ => Decimal::new(&format!("{value:e}")).general(21),
+        _ => Decimal::new(&format!("{value:e}")).general(),
     }
 }
 

@@ -45,6 +45,27 @@ pub fn resolve_plain(text: &str) -> PlainKind {
     }
 }
 
+/// Whether `text`, written as it is after `key: `, is read as that very string by YAML 1.1.
+///
+/// kyaml puts quotes around a new value by this question (`IsValueNonString`): it reads the text as
+/// a whole document, so `a: b` and `# c` are no strings either, while a text that is no YAML and
+/// one of several lines count as strings.
+///
+/// ```
+/// assert!(yaml::reads_as_string("v1.0"));
+/// assert!(!yaml::reads_as_string("1.0"));
+/// ```
+pub fn reads_as_string(text: &str) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return true;
+    }
+    match crate::parse(text) {
+        Ok(value) => value.as_str().is_some(),
+        // A mapping with a key that JSON does not know is still a mapping.
+        Err(error) => !matches!(error, crate::Error::Json(_)),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Resolved {
     Null,
@@ -72,7 +93,7 @@ pub(crate) fn resolve(text: &str, timestamps: bool) -> Resolved {
         "-.inf" | "-.Inf" | "-.INF" => Resolved::Float(f64::NEG_INFINITY),
         "<<" => Resolved::Merge,
         _ => match text.as_bytes()[0] {
-            b'.' => decimal(text).map_or(Resolved::Str, Resolved::Float),
+            b'.' => fraction(text).map_or(Resolved::Str, Resolved::Float),
             b'0'..=b'9' | b'+' | b'-' if timestamps && is_timestamp(text) => Resolved::Timestamp,
             b'0'..=b'9' | b'+' | b'-' => resolve_number(&text.replace('_', "")),
             _ => Resolved::Str,
@@ -119,6 +140,14 @@ fn unsigned(digits: &str) -> Option<u64> {
     };
     let bare = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if bare { u64::from_str_radix(digits, radix).ok() } else { None }
+}
+
+/// What starts with a point: `_` may stand only between two digits.
+fn fraction(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let separates = |(at, _): (usize, _)| at > 0 && digit(at - 1) && digit(at + 1);
+    if text.match_indices('_').all(separates) { decimal(&text.replace('_', "")) } else { None }
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?` within the range of a double.

@@ -19,7 +19,7 @@ pub(super) enum Any {
 }
 
 /// A name in a mapping. `1` and `"1"` differ, as they do in a Go map.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
     Null,
     Bool(bool),
@@ -114,7 +114,9 @@ impl Display for Any {
             }
             Self::Mapping(entries) => {
                 f.write_str("map[interface {}]interface {}{")?;
-                for (index, (key, any)) in entries.iter().enumerate() {
+                let mut entries: Vec<_> = entries.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                for (index, (key, any)) in entries.into_iter().enumerate() {
                     f.write_str(if index == 0 { "" } else { ", " })?;
                     write!(f, "{key}:{any}")?;
                 }

@@ -82,16 +82,26 @@ impl<'n> Decoder<'n> {
         self.count(node)?;
         match &node.content {
             Content::Scalar { value, .. } => scalar::decode(node, value),
-            Content::Sequence { items, .. } => self.nested(|decoder| {
-                let items = items.iter().map(|item| decoder.any(item));
-                items.collect::<Result<_, _>>().map(Any::Sequence)
-            }),
+            Content::Sequence { items, .. } => {
+                let mut decoded = Vec::with_capacity(items.len());
+                self.deeper()?;
+                for item in items {
+                    decoded.push(self.any(item)?);
+                }
+                self.depth -= 1;
+                Ok(Any::Sequence(decoded))
+            }
             Content::Mapping { pairs, .. } => {
                 let mut entries = Entries::new();
-                self.nested(|decoder| decoder.mapping(pairs, &mut entries))?;
+                self.mapping(pairs, &mut entries)?;
                 Ok(Any::Mapping(entries))
             }
-            Content::Alias(name) => self.follow(node, name, Self::any),
+            Content::Alias(name) => {
+                let target = self.follow(node, name)?;
+                let any = self.any(target)?;
+                self.following.remove(&std::ptr::from_ref(node));
+                Ok(any)
+            }
         }
     }
 
@@ -114,25 +124,16 @@ impl<'n> Decoder<'n> {
         Ok(())
     }
 
-    fn nested<T>(
-        &mut self,
-        inside: impl FnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn deeper(&mut self) -> Result<(), Error> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Error::Decode(format!("exceeded max depth of {MAX_DEPTH}")));
         }
-        let result = inside(self);
-        self.depth -= 1;
-        result
+        Ok(())
     }
 
-    fn follow<T>(
-        &mut self,
-        alias: &'n Node,
-        name: &str,
-        inside: impl FnOnce(&mut Self, &'n Node) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    /// The node an alias stands for; the caller tells when it is done with it.
+    fn follow(&mut self, alias: &'n Node, name: &str) -> Result<&'n Node, Error> {
         let address = std::ptr::from_ref(alias);
         let Some(target) = self.targets.of_alias.get(&address).copied() else {
             return Err(Error::Decode(format!("unknown anchor '{name}' referenced")));
@@ -140,12 +141,11 @@ impl<'n> Decoder<'n> {
         if !self.following.insert(address) {
             return Err(Error::Decode(format!("anchor '{name}' value contains itself")));
         }
-        let result = inside(self, target);
-        self.following.remove(&address);
-        result
+        Ok(target)
     }
 
     fn mapping(&mut self, pairs: &'n [(Node, Node)], into: &mut Entries) -> Result<(), Error> {
+        self.deeper()?;
         for (key, value) in pairs {
             if is_merge(key) {
                 self.merge(value, into)?;
@@ -160,6 +160,7 @@ impl<'n> Decoder<'n> {
                 into.insert(key, any);
             }
         }
+        self.depth -= 1;
         Ok(())
     }
 
@@ -181,14 +182,17 @@ impl<'n> Decoder<'n> {
         match &node.content {
             Content::Mapping { pairs, .. } => {
                 self.count(node)?;
-                self.nested(|decoder| decoder.mapping(pairs, into))
+                self.mapping(pairs, into)
             }
             Content::Alias(name) => {
                 self.count(node)?;
-                self.follow(node, name, |decoder, target| match &target.content {
-                    Content::Mapping { .. } => decoder.merge_one(target, into),
-                    _ => Err(not_mergeable()),
-                })
+                let target = self.follow(node, name)?;
+                if !matches!(target.content, Content::Mapping { .. }) {
+                    return Err(not_mergeable());
+                }
+                self.merge_one(target, into)?;
+                self.following.remove(&std::ptr::from_ref(node));
+                Ok(())
             }
             Content::Scalar { .. } | Content::Sequence { .. } => Err(not_mergeable()),
         }

@@ -217,7 +217,7 @@ impl<'t> Scanner<'t> {
 
     fn fetch_flow_start(&mut self, kind: TokenKind) -> Result<(), Problem> {
         self.save_key()?;
-        self.keys.push(SimpleKey::NONE);
+        self.keys.push(SimpleKey { token: self.next_number(), ..SimpleKey::NONE });
         self.key_allowed = true;
         self.push_after(kind, 1);
         Ok(())
@@ -226,7 +226,10 @@ impl<'t> Scanner<'t> {
     fn fetch_flow_end(&mut self, kind: TokenKind) -> Result<(), Problem> {
         self.forget_key()?;
         if self.in_flow() {
-            self.keys.pop();
+            // Behind an empty collection this forgets that the collection itself may be a key,
+            // so `{}: x` is no mapping. Documents that go-yaml reads must read the same here.
+            let number = self.keys.pop().map_or(0, |key| key.token);
+            self.key_of_token.remove(&number);
         }
         self.key_allowed = false;
         self.push_after(kind, 1);
@@ -347,11 +350,15 @@ impl<'t> Scanner<'t> {
         self.forget_key()?;
         let mark = self.cursor.mark;
         let required = !self.in_flow() && self.indent == Some(mark.column);
-        let token = self.passed + self.queue.len();
+        let token = self.next_number();
         let last = self.keys.len() - 1;
         self.keys[last] = SimpleKey { possible: true, required, token, mark };
         self.key_of_token.insert(token, last);
         Ok(())
+    }
+
+    fn next_number(&self) -> usize {
+        self.passed + self.queue.len()
     }
 
     fn forget_key(&mut self) -> Result<(), Problem> {

@@ -2,5 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "conformance data is read from disk")]
 
 mod emit;
+mod limit;
 mod parse;
+mod resolve;
 mod scalar;

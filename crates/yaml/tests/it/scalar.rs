@@ -45,5 +45,5 @@ fn errors_tell_line_and_problem() {
         "yaml: line 2: block sequence entries are not allowed in this context"
     );
     assert_eq!(message("a: \u{1}"), "yaml: control characters are not allowed");
-    assert_eq!(message(&"[".repeat(100_000)), "yaml: line 1: exceeded max depth of 1000");
+    assert_eq!(message(&"[".repeat(100_000)), "yaml: line 1: exceeded max depth of 500");
 }
