@@ -1,0 +1,294 @@
+//! Running CEL rules.
+//!
+//! The evaluator recurses with the expression and has no cost limit of its own. Rules therefore
+//! run on a thread with a large stack, and loops over lists that are too long are not started.
+
+use kube_cel::KubeCelExt as _;
+use kube_cel::cel::common::ast::IdedExpr;
+use kube_cel::cel::objects::ValueType;
+use kube_cel::cel::{Context, ExecutionError, Value as Cel};
+use serde_json::Value;
+
+use super::convert;
+use super::correlate::{Correlated, find_item};
+use super::error::{FieldError, Path};
+use super::infer::TYPES;
+use super::node::{Additional, Node};
+use super::rule::Rule;
+
+/// How many steps the nested loops of one rule may take.
+const MAX_STEPS: u64 = 1_000_000;
+/// How often a text or list may double inside of a rule's loops.
+const MAX_GROWTH: u32 = 24;
+/// How long the text of a message expression may be.
+const MAX_MESSAGE: usize = 5 << 10;
+/// Enough for the deepest expression that is accepted, in debug builds too. Only what is used of
+/// it takes memory.
+const STACK: usize = 256 << 20;
+
+/// Runs `job` on a thread whose stack holds the deepest expression; a panic is told as an error.
+pub(crate) fn on_large_stack<T: Send>(job: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, job);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) => Err("the CEL evaluator failed".to_owned()),
+            Err(why) => Err(format!("the CEL evaluator could not be started: {why}")),
+        }
+    })
+}
+
+/// Runs every rule below `root`; rules about transitions need `old`.
+pub(crate) fn run(new: &Value, old: Option<&Value>, root: &Node) -> Vec<FieldError> {
+    let job = || {
+        let mut context = Context::default().with_all();
+        context.add_function("type", |value: Cel| -> Result<Cel, ExecutionError> {
+            Ok(type_name(&value))
+        });
+        for name in TYPES {
+            context.add_variable_from_value(*name, Cel::String((*name).to_owned().into()));
+        }
+        let mut runner = Runner { context: &context, errors: Vec::new(), stopped: false };
+        let here = Here {
+            node: root,
+            old,
+            ratchet: Ratchet { current: old.map(|o| Correlated::new(o, root)), parent: None },
+            resource: true,
+        };
+        runner.visit(new, &here, &Path::ROOT);
+        runner.errors
+    };
+    on_large_stack(job).unwrap_or_else(|why| vec![FieldError::internal(Path::ROOT, why)])
+}
+
+fn type_name(value: &Cel) -> Cel {
+    let name = match value.type_of() {
+        ValueType::Null => "null_type".to_owned(),
+        ValueType::Float => "double".to_owned(),
+        other => other.to_string(),
+    };
+    Cel::String(name.into())
+}
+
+/// Decides whether an error is about something that did not change.
+#[derive(Clone, Copy)]
+struct Ratchet<'a> {
+    current: Option<Correlated<'a>>,
+    /// The nearest parent with a known old value.
+    parent: Option<(Correlated<'a>, &'a Value)>,
+}
+
+impl<'a> Ratchet<'a> {
+    fn tolerates(self, value: &Value) -> bool {
+        match (self.current, self.parent) {
+            (Some(current), _) => current.is_unchanged(value),
+            (None, Some((parent, new))) => parent.is_unchanged(new),
+            (None, None) => false,
+        }
+    }
+
+    fn field(self, name: &str, new: &'a Value) -> Self {
+        let Some(current) = self.current else { return self };
+        if self.parent.is_none() && matches!(name, "apiVersion" | "kind") {
+            return Self { current: None, parent: None };
+        }
+        Self { current: current.field(name), parent: Some((current, new)) }
+    }
+
+    fn item(self, item: &Value, new: &'a Value) -> Self {
+        let Some(current) = self.current else { return self };
+        Self { current: current.item(item), parent: Some((current, new)) }
+    }
+}
+
+/// Where the walk is.
+struct Here<'a> {
+    node: &'a Node,
+    old: Option<&'a Value>,
+    ratchet: Ratchet<'a>,
+    resource: bool,
+}
+
+struct Runner<'c> {
+    context: &'c Context<'c>,
+    errors: Vec<FieldError>,
+    stopped: bool,
+}
+
+impl Runner<'_> {
+    fn visit<'a>(&mut self, value: &'a Value, here: &Here<'a>, path: &Path<'_>) {
+        if self.stopped || value.is_null() {
+            return;
+        }
+        if !here.node.rules.is_empty() {
+            self.run_rules(value, here, path);
+        }
+        match value {
+            Value::Object(map) => {
+                let mut names: Vec<&String> = map.keys().collect();
+                names.sort();
+                for name in names {
+                    let (node, is_entry) =
+                        match (&here.node.additional, here.node.properties.get(name)) {
+                            (Some(Additional::Of(of)), _) => (&**of, true),
+                            (_, Some(property)) => (property, false),
+                            _ => continue,
+                        };
+                    let below = Here {
+                        node,
+                        old: here.old.and_then(|old| old.get(name)),
+                        ratchet: here.ratchet.field(name, value),
+                        resource: node.embedded,
+                    };
+                    let path = if is_entry { path.key(name) } else { path.child(name) };
+                    self.visit(&map[name.as_str()], &below, &path);
+                }
+            }
+            Value::Array(items) => {
+                let Some(of) = here.node.items.as_deref() else { return };
+                for (index, item) in items.iter().enumerate() {
+                    let below = Here {
+                        node: of,
+                        old: here.old.and_then(|old| find_item(here.node, old, item)),
+                        ratchet: here.ratchet.item(item, value),
+                        resource: of.embedded,
+                    };
+                    self.visit(item, &below, &path.index(index));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn run_rules(&mut self, value: &Value, here: &Here<'_>, path: &Path<'_>) {
+        let node = here.node;
+        let old = here.old.filter(|old| !old.is_null());
+        let mut context = self.context.new_inner_scope();
+        context.add_variable_from_value("self", convert::value(value, node, here.resource));
+        let old_self = old.map(|old| convert::value(old, node, here.resource));
+        let longest = longest_list(value).max(old.map_or(0, longest_list));
+        for rule in &node.rules {
+            if rule.uses_old_self && old_self.is_none() && !rule.optional_old_self {
+                continue;
+            }
+            if !is_affordable(rule, longest) {
+                self.errors.push(FieldError::invalid_text(path, node.kind_name(), TOO_COSTLY));
+                self.stopped = true;
+                return;
+            }
+            let mut inner = context.new_inner_scope();
+            if rule.optional_old_self {
+                let optional = optional(self.context, old_self.as_ref());
+                inner.add_variable_from_value("oldSelf", optional);
+            } else if let Some(old_self) = &old_self {
+                inner.add_variable_from_value("oldSelf", old_self.clone());
+            }
+            if let Some(error) = judge(rule, &inner, node, path)
+                && (rule.uses_old_self || !here.ratchet.tolerates(value))
+            {
+                self.errors.push(error);
+            }
+        }
+    }
+}
+
+const TOO_COSTLY: &str = "validation failed due to running out of cost budget, no further \
+                          validation rules will be run";
+
+fn is_affordable(rule: &Rule, longest: u64) -> bool {
+    let steps = longest.max(2).checked_pow(rule.shape.loops).unwrap_or(u64::MAX);
+    (rule.shape.loops == 0 || steps <= MAX_STEPS) && rule.shape.growth <= MAX_GROWTH
+}
+
+/// The number of entries of the largest list or map in `value`.
+fn longest_list(value: &Value) -> u64 {
+    match value {
+        Value::Array(items) => {
+            items.iter().map(longest_list).max().unwrap_or(0).max(items.len() as u64)
+        }
+        Value::Object(map) => {
+            map.values().map(longest_list).max().unwrap_or(0).max(map.len() as u64)
+        }
+        _ => 0,
+    }
+}
+
+/// What is wrong according to the rule, if anything.
+fn judge(rule: &Rule, context: &Context<'_>, node: &Node, path: &Path<'_>) -> Option<FieldError> {
+    let kind = node.kind_name();
+    match context.resolve(&rule.expression) {
+        Ok(Cel::Bool(true)) => None,
+        Ok(_) => {
+            let detail = rule
+                .message_expression
+                .as_ref()
+                .and_then(|expression| message(expression, context))
+                .unwrap_or_else(|| default_message(rule));
+            Some(refusal(rule, kind, detail, path))
+        }
+        Err(why) => Some(FieldError::invalid_text(path, kind, failure(&why, rule.error_text()))),
+    }
+}
+
+fn refusal(rule: &Rule, kind: &str, detail: String, path: &Path<'_>) -> FieldError {
+    let field = match &rule.field_path {
+        Some(below) => path.child(below).to_string(),
+        None => path.to_string(),
+    };
+    match rule.reason.as_deref() {
+        Some("FieldValueForbidden") => FieldError::forbidden(field, detail),
+        Some("FieldValueRequired") => FieldError::required(field, detail),
+        Some("FieldValueDuplicate") => FieldError::duplicate(field, &Value::from(kind)),
+        _ => FieldError::invalid_text(field, kind, detail),
+    }
+}
+
+fn default_message(rule: &Rule) -> String {
+    rule.message.clone().unwrap_or_else(|| format!("failed rule: {}", rule.source))
+}
+
+/// The text of a message expression, unless it fails or makes no good message.
+fn message(expression: &IdedExpr, context: &Context<'_>) -> Option<String> {
+    let Ok(Cel::String(text)) = context.resolve(expression) else { return None };
+    let text = text.trim();
+    let good = !text.is_empty() && text.len() <= MAX_MESSAGE && !text.contains('\n');
+    good.then(|| text.to_owned())
+}
+
+/// An evaluation error as cel-go words it.
+fn failure(error: &ExecutionError, rule: &str) -> String {
+    use ExecutionError::{
+        DivisionByZero, IndexOutOfBounds, NoSuchKey, Overflow, RemainderByZero, UndeclaredReference,
+    };
+    let text = match error {
+        NoSuchKey(key) => format!("no such key: {key}"),
+        DivisionByZero(_) => "division by zero".to_owned(),
+        RemainderByZero(_) => "modulus by zero".to_owned(),
+        Overflow(..) => "integer overflow".to_owned(),
+        IndexOutOfBounds(Cel::Int(index)) => format!("index out of bounds: {index}"),
+        UndeclaredReference(name) => format!("undeclared reference to '{name}'"),
+        _ => {
+            return format!(
+                "'no such overload': call arguments did not match a supported operator, function \
+                 or macro signature for rule: {rule}"
+            );
+        }
+    };
+    format!("{text} evaluating rule: {rule}")
+}
+
+/// `optional.of(value)` or `optional.none()`, which only CEL itself can make.
+fn optional(context: &Context<'_>, value: Option<&Cel>) -> Cel {
+    let mut inner = context.new_inner_scope();
+    let source = match value {
+        Some(value) => {
+            inner.add_variable_from_value("value", value.clone());
+            "optional.of(value)"
+        }
+        None => "optional.none()",
+    };
+    kube_cel::cel::Program::compile(source)
+        .ok()
+        .and_then(|program| program.execute(&inner).ok())
+        .unwrap_or(Cel::Null)
+}
