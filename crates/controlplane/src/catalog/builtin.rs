@@ -1,0 +1,171 @@
+//! The built-in resources.
+
+use std::sync::{Arc, LazyLock};
+
+use super::{Origin, Resource, Scale};
+
+/// How kube-apiserver describes the column of names.
+pub(crate) const NAME_COLUMN: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+/// How kube-apiserver describes the column of ages.
+pub(crate) const AGE_COLUMN: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
+/// group/version, kind, plural, flags (n namespaced, s status, c scale, a category `all`), short names.
+const TABLE: &[(&str, &str, &str, &str, &str)] = &[
+    ("v1", "ConfigMap", "configmaps", "n", "cm"),
+    ("v1", "Endpoints", "endpoints", "n", "ep"),
+    ("v1", "Event", "events", "n", "ev"),
+    ("v1", "LimitRange", "limitranges", "n", "limits"),
+    ("v1", "Namespace", "namespaces", "s", "ns"),
+    ("v1", "Node", "nodes", "s", "no"),
+    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", "ns", "pvc"),
+    ("v1", "PersistentVolume", "persistentvolumes", "s", "pv"),
+    ("v1", "Pod", "pods", "nsa", "po"),
+    ("v1", "PodTemplate", "podtemplates", "n", ""),
+    ("v1", "ReplicationController", "replicationcontrollers", "nsca", "rc"),
+    ("v1", "ResourceQuota", "resourcequotas", "ns", "quota"),
+    ("v1", "Secret", "secrets", "n", ""),
+    ("v1", "ServiceAccount", "serviceaccounts", "n", "sa"),
+    ("v1", "Service", "services", "nsa", "svc"),
+    (
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        "",
+        "",
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        "s",
+        "",
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        "",
+        "",
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        "",
+        "",
+    ),
+    (
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        "s",
+        "crd,crds",
+    ),
+    ("apps/v1", "ControllerRevision", "controllerrevisions", "n", ""),
+    ("apps/v1", "DaemonSet", "daemonsets", "nsa", "ds"),
+    ("apps/v1", "Deployment", "deployments", "nsca", "deploy"),
+    ("apps/v1", "ReplicaSet", "replicasets", "nsca", "rs"),
+    ("apps/v1", "StatefulSet", "statefulsets", "nsca", "sts"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "nsa", "hpa"),
+    ("batch/v1", "CronJob", "cronjobs", "nsa", "cj"),
+    ("batch/v1", "Job", "jobs", "nsa", ""),
+    (
+        "certificates.k8s.io/v1",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        "s",
+        "csr",
+    ),
+    ("coordination.k8s.io/v1", "Lease", "leases", "n", ""),
+    ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", "n", ""),
+    ("events.k8s.io/v1", "Event", "events", "n", "ev"),
+    ("networking.k8s.io/v1", "IngressClass", "ingressclasses", "", ""),
+    ("networking.k8s.io/v1", "Ingress", "ingresses", "ns", "ing"),
+    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", "n", "netpol"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", "ns", "pdb"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", "", ""),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", "", ""),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", "n", ""),
+    ("rbac.authorization.k8s.io/v1", "Role", "roles", "n", ""),
+    ("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", "", "pc"),
+    ("storage.k8s.io/v1", "CSIDriver", "csidrivers", "", ""),
+    ("storage.k8s.io/v1", "CSINode", "csinodes", "", ""),
+    ("storage.k8s.io/v1", "StorageClass", "storageclasses", "", "sc"),
+    ("storage.k8s.io/v1", "VolumeAttachment", "volumeattachments", "s", ""),
+];
+
+/// All of them.
+pub(super) fn resources() -> Vec<Arc<Resource>> {
+    static RESOURCES: LazyLock<Vec<Arc<Resource>>> =
+        LazyLock::new(|| TABLE.iter().map(|row| Arc::new(resource(row))).collect());
+    RESOURCES.clone()
+}
+
+fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
+    let (api_version, kind, plural, flags, short_names) = *row;
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    // Both groups show the same Events; they are stored as those of core.
+    let events = plural == "events";
+    let store_group = if events { "" } else { group };
+    Resource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        plural: plural.to_owned(),
+        singular: kind.to_lowercase(),
+        kind: kind.to_owned(),
+        list_kind: format!("{kind}List"),
+        namespaced: flags.contains('n'),
+        short_names: short_names.split(',').filter(|s| !s.is_empty()).map(Into::into).collect(),
+        categories: if flags.contains('a') { vec!["all".to_owned()] } else { Vec::new() },
+        store: format!("{store_group}/{plural}").into(),
+        stored_as: if events { "v1" } else { api_version }.to_owned(),
+        status: flags.contains('s'),
+        scale: flags.contains('c').then(|| Scale {
+            spec: ".spec.replicas".to_owned(),
+            status: ".status.replicas".to_owned(),
+            selector: None,
+        }),
+        columns: Vec::new(),
+        selectable: selectable(plural),
+        warning: None,
+        origin: Origin::BuiltIn,
+    }
+}
+
+/// The fields that kube-apiserver lets selectors use, beyond name and namespace.
+fn selectable(plural: &str) -> Vec<Vec<String>> {
+    let fields: &[&str] = match plural {
+        "events" => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+        "pods" => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ],
+        "nodes" => &["spec.unschedulable"],
+        "namespaces" => &["status.phase"],
+        "secrets" => &["type"],
+        "replicasets" | "replicationcontrollers" => &["status.replicas"],
+        "jobs" => &["status.successful"],
+        "services" => &["spec.clusterIP", "spec.type"],
+        "certificatesigningrequests" => &["spec.signerName"],
+        _ => &[],
+    };
+    fields.iter().map(|f| f.split('.').map(ToOwned::to_owned).collect()).collect()
+}

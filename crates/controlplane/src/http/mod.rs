@@ -1,0 +1,15 @@
+//! The HTTP side: routing, negotiation, bodies, answers.
+
+mod accept;
+mod answer;
+mod body;
+mod param;
+mod patch;
+mod read;
+mod render;
+mod route;
+mod serve;
+mod watch;
+mod write;
+
+pub(crate) use serve::{Front, Login, serve};

@@ -1,0 +1,142 @@
+//! Creation.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use serde_json::{Value, json};
+
+use super::{Outcome, Target, Write, form, kind, meta, metadata, namespace, now, text, uid};
+use crate::api::Api;
+use crate::catalog::NAMESPACES;
+use crate::status::{About, Cause, Refused, Served};
+use crate::store::{self, Draft, Object, Refusal};
+
+/// How often a generated name may turn out to be taken, as in kube-apiserver.
+const NAME_TRIES: usize = 8;
+/// What generated names end in: no vowels, so that no words arise.
+const NAME_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// The longest start of a generated name that is kept.
+const NAME_START: usize = 58;
+
+impl Api {
+    /// Creates `body`; `target.name` may be empty.
+    pub(crate) async fn create(
+        &self,
+        target: &Target,
+        body: Value,
+        write: &Write,
+    ) -> Served<Outcome> {
+        let mut target = target.clone();
+        let mut object = body;
+        let warnings = form::decode(&target, &mut object, write)?;
+        meta::locate(&mut target, &mut object)?;
+        self.admit_creation(&target)?;
+        let generate = target.name.is_empty().then(|| text(&object["metadata"], "generateName"));
+        let generate = generate.flatten().map(ToOwned::to_owned);
+        let tries = if generate.is_some() { NAME_TRIES } else { 1 };
+        for _ in 0..tries {
+            let mut object = object.clone();
+            if let Some(start) = &generate {
+                target.name = generated(start);
+                metadata(&mut object)?.insert("name".to_owned(), json!(target.name));
+            }
+            self.prepare_creation(&target, &mut object, write)?;
+            match self.keep_creation(&target, object, write).await {
+                Ok(object) => return Ok(Outcome { object, created: true, warnings }),
+                Err(Refusal::Exists) if generate.is_some() => {}
+                Err(refusal) => return Err(target.refused(refusal)),
+            }
+        }
+        Err(Refused::generate_name(target.about()))
+    }
+
+    /// Creates a copy of a finished object again, as apply does when there is none yet.
+    fn prepare_creation(&self, target: &Target, object: &mut Value, write: &Write) -> Served<()> {
+        let metadata = metadata(object)?;
+        for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+            metadata.shift_remove(key);
+        }
+        metadata.shift_remove("resourceVersion");
+        metadata.insert("uid".to_owned(), json!(uid()));
+        metadata.insert("creationTimestamp".to_owned(), json!(now()));
+        form::track_creation(target, object, write)?;
+        kind::before_create(self, target, object)?;
+        let mut causes = meta::validate(&target.resource, object);
+        causes.extend(form::validate(target, object, None));
+        causes.extend(kind::validate(target, object, None));
+        if !causes.is_empty() {
+            return Err(Refused::invalid(target.about_kind(), &causes));
+        }
+        form::store(&target.resource, object);
+        Ok(())
+    }
+
+    async fn keep_creation(
+        &self,
+        target: &Target,
+        object: Value,
+        write: &Write,
+    ) -> Result<Arc<Object>, Refusal> {
+        let resource = &target.resource;
+        let path = target.path();
+        if write.dry_run {
+            if self.store.get(&resource.store, &path).is_some() {
+                return Err(Refusal::Exists);
+            }
+            let json = serde_json::to_vec(&object).map_err(|e| Refusal::Unkept(e.to_string()))?;
+            return Object::parse(json.into(), 0)
+                .map(Arc::new)
+                .ok_or_else(|| Refusal::Unkept("not an object".to_owned()));
+        }
+        let change = store::Change {
+            resource: resource.store.clone(),
+            path,
+            expect: None,
+            within: resource
+                .namespaced
+                .then(|| (NAMESPACES.into(), target.namespace.as_str().into())),
+            draft: Draft::new(&object),
+            delete: false,
+        };
+        let event = self.store.commit(change).await?;
+        self.after_write(&resource.store);
+        Ok(event.object.clone())
+    }
+
+    /// Refuses to create in a namespace that is missing or going away, and instances of a
+    /// definition that is going away.
+    fn admit_creation(&self, target: &Target) -> Served<()> {
+        if target.resource.custom().is_some_and(|custom| custom.terminating) {
+            return Err(Refused::method_not_allowed(
+                target.about(),
+                "create not allowed while custom resource definition is terminating; create",
+            ));
+        }
+        if !target.resource.namespaced {
+            return Ok(());
+        }
+        match self.store.get(NAMESPACES, &target.namespace) {
+            None => Err(Refused::not_found(namespace(&target.namespace))),
+            Some(home) if home.meta.deleting => {
+                Err(Refused::terminating(target.about(), &target.namespace))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// A name that starts with `start`.
+fn generated(start: &str) -> String {
+    let start: String = start.chars().take(NAME_START).collect();
+    let mut random = rand::rng();
+    let end: String = (0..5)
+        .map(|_| char::from(NAME_LETTERS[random.random_range(0..NAME_LETTERS.len())]))
+        .collect();
+    start + &end
+}
+
+/// The refusal of an object that has neither a name nor the wish to be given one.
+pub(super) fn nameless(about: About<'_>) -> Box<Refused> {
+    let cause = Cause::required("metadata.name", "name or generateName is required");
+    Refused::invalid(about, &[cause])
+}

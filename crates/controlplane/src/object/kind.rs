@@ -1,0 +1,222 @@
+//! What particular built-in kinds ask for beyond the rules for all.
+
+use serde_json::{Map, Value, json};
+
+use super::{Target, now, text};
+use crate::api::Api;
+use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
+use crate::status::{Cause, Served};
+
+/// Resources whose built-in strategy counts generations.
+const GENERATIONS: [&str; 6] = [
+    "apps",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+];
+/// Members of an Event: in core and in events.k8s.io.
+const EVENT_MEMBERS: [(&str, &str); 7] = [
+    ("involvedObject", "regarding"),
+    ("message", "note"),
+    ("source", "deprecatedSource"),
+    ("firstTimestamp", "deprecatedFirstTimestamp"),
+    ("lastTimestamp", "deprecatedLastTimestamp"),
+    ("count", "deprecatedCount"),
+    ("reportingComponent", "reportingController"),
+];
+
+/// Whether objects of `resource` have a `metadata.generation`.
+pub(super) fn has_generation(resource: &Resource) -> bool {
+    resource.custom().is_some()
+        || GENERATIONS.contains(&resource.group.as_str())
+        || matches!(&*resource.store, "/pods" | "/replicationcontrollers")
+}
+
+/// Whether an update need not name the resourceVersion it was made for.
+pub(super) fn unconditional_update(resource: &Resource) -> bool {
+    resource.custom().is_none() && !resource.is(DEFINITIONS)
+}
+
+/// Whether a PUT creates what does not exist.
+pub(crate) fn create_on_update(resource: &Resource) -> bool {
+    matches!(
+        &*resource.store,
+        "coordination.k8s.io/leases"
+            | "/events"
+            | "/endpoints"
+            | "/limitranges"
+            | "/services"
+            | "rbac.authorization.k8s.io/roles"
+            | "rbac.authorization.k8s.io/rolebindings"
+            | "rbac.authorization.k8s.io/clusterroles"
+            | "rbac.authorization.k8s.io/clusterrolebindings"
+    )
+}
+
+/// Whether something other than `metadata.finalizers` keeps a deleted object.
+pub(super) fn held(target: &Target, object: &Value) -> bool {
+    target.resource.is(NAMESPACES) && has_items(&object["spec"]["finalizers"])
+}
+
+/// Whether `value` is a list with something in it.
+pub(super) fn has_items(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty())
+}
+
+/// Completes a new object.
+pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) -> Served<()> {
+    let resource = &target.resource;
+    if has_generation(resource) {
+        object["metadata"]["generation"] = json!(1);
+    }
+    if resource.status
+        && !resource.is(NAMESPACES)
+        && let Some(members) = object.as_object_mut()
+    {
+        members.shift_remove("status");
+        if resource.custom().is_none() {
+            members.insert("status".to_owned(), json!({}));
+        }
+    }
+    if resource.is(NAMESPACES) {
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(target.name);
+        object["spec"] = json!({"finalizers": ["kubernetes"]});
+        object["status"] = json!({"phase": "Active"});
+    }
+    if resource.is(DEFINITIONS) {
+        default_definition(object);
+        establish(api, target, object);
+    }
+    Ok(())
+}
+
+/// Completes the wanted state of an object.
+pub(super) fn before_update(
+    api: &Api,
+    target: &Target,
+    old: &Value,
+    object: &mut Value,
+) -> Served<()> {
+    let resource = &target.resource;
+    if resource.is(NAMESPACES) && target.subresource != "finalize" {
+        object["spec"]["finalizers"] = old["spec"]["finalizers"].clone();
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(target.name);
+    }
+    if resource.is(DEFINITIONS) && target.subresource.is_empty() {
+        default_definition(object);
+        establish(api, target, object);
+    }
+    Ok(())
+}
+
+/// Checks what schemas cannot say.
+pub(super) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    if target.resource.is(DEFINITIONS) {
+        return validate_definition(object, old);
+    }
+    Vec::new()
+}
+
+fn default_definition(object: &mut Value) {
+    let spec = &mut object["spec"];
+    let Some(kind) = text(&spec["names"], "kind").map(ToOwned::to_owned) else { return };
+    if text(&spec["names"], "singular").is_none() {
+        spec["names"]["singular"] = json!(kind.to_lowercase());
+    }
+    if text(&spec["names"], "listKind").is_none() {
+        spec["names"]["listKind"] = json!(format!("{kind}List"));
+    }
+    if !spec["conversion"].is_object() {
+        spec["conversion"] = json!({"strategy": "None"});
+    }
+}
+
+fn establish(api: &Api, target: &Target, object: &mut Value) {
+    let group = text(&object["spec"], "group").unwrap_or_default().to_owned();
+    let index = api.catalog.index();
+    let taken = |name: &str| {
+        index.all.iter().any(|r| {
+            let other = r.custom().is_none_or(|c| c.definition != target.name);
+            let names = [&r.plural, &r.singular, &r.kind, &r.list_kind];
+            r.group == group
+                && other
+                && (names.iter().any(|n| *n == name) || r.short_names.iter().any(|n| n == name))
+        })
+    };
+    catalog::establish(object, &now(), taken);
+}
+
+fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let spec = &object["spec"];
+    let mut causes = Vec::new();
+    let (group, plural) = (text(spec, "group"), text(&spec["names"], "plural"));
+    for (field, value) in [
+        ("spec.group", group),
+        ("spec.names.plural", plural),
+        ("spec.names.kind", text(&spec["names"], "kind")),
+        ("spec.scope", text(spec, "scope")),
+    ] {
+        if value.is_none() {
+            causes.push(Cause::required(field, ""));
+        }
+    }
+    let want = format!("{}.{}", plural.unwrap_or_default(), group.unwrap_or_default());
+    if object["metadata"]["name"] != want.as_str() {
+        let why = format!("must be spec.names.plural+\".\"+spec.group (want {want:?})")
+            .replace(&format!(" (want {want:?})"), "");
+        causes.push(Cause::invalid("metadata.name", &object["metadata"]["name"], &why));
+    }
+    let versions = spec["versions"].as_array().map_or(&[][..], Vec::as_slice);
+    if versions.iter().filter(|v| v["storage"] == true).count() != 1 {
+        causes.push(Cause::invalid(
+            "spec.versions",
+            &spec["versions"],
+            "must have exactly one version marked as storage version",
+        ));
+    }
+    for (position, version) in versions.iter().enumerate() {
+        let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
+        if !version["schema"]["openAPIV3Schema"].is_object() {
+            causes.push(Cause::required(&field, "schemas are required"));
+        }
+    }
+    if let Some(old) = old {
+        for field in ["group", "scope"] {
+            if old["spec"][field] != spec[field] {
+                causes.push(Cause::invalid(
+                    &format!("spec.{field}"),
+                    &spec[field],
+                    "field is immutable",
+                ));
+            }
+        }
+    }
+    causes
+}
+
+/// Shows a core Event as one of events.k8s.io.
+pub(super) fn event_from_core(event: &mut Value) {
+    rename(event, |(core, other)| (core, other));
+}
+
+/// Stores an Event of events.k8s.io as one of core.
+pub(super) fn event_to_core(event: &mut Value) {
+    rename(event, |(core, other)| (other, core));
+}
+
+fn rename(
+    event: &mut Value,
+    way: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str),
+) {
+    let Some(members) = event.as_object_mut() else { return };
+    let renamed: Map<_, _> = std::mem::take(members)
+        .into_iter()
+        .map(|(key, value)| {
+            let new = EVENT_MEMBERS.iter().map(|m| way(*m)).find(|(from, _)| *from == key);
+            (new.map_or(key, |(_, to)| to.to_owned()), value)
+        })
+        .collect();
+    *members = renamed;
+}

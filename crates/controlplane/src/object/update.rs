@@ -1,0 +1,241 @@
+//! Updates: every one is a comparison of the live state with a wanted one, repeated when it lost a race.
+
+use serde_json::{Value, json};
+
+use super::{Outcome, Target, Write, carry, form, kind, meta, metadata, text};
+use crate::api::Api;
+use crate::status::{Cause, Refused, Served};
+use crate::store::{self, Draft, Object, Refusal};
+
+/// How often a patch is tried again when the object changes under it.
+const TRIES: usize = 50;
+
+/// Makes the wanted state from the live one, both in the version of the request.
+pub(crate) trait Change: Sync {
+    /// The wanted state.
+    fn wanted(&self, live: &Value) -> Served<Value>;
+
+    /// The state to create when there is no object; by default it must exist.
+    fn created(&self) -> Option<Served<Value>> {
+        None
+    }
+
+    /// Whether the managed fields are already those of the wanted state, as after an apply.
+    fn tracks_itself(&self) -> bool {
+        false
+    }
+}
+
+impl Api {
+    /// Brings an object into the state that `change` makes of it.
+    pub(crate) async fn update(
+        &self,
+        target: &Target,
+        change: &dyn Change,
+        write: &Write,
+    ) -> Served<Outcome> {
+        for _ in 0..TRIES {
+            let Some(live) = self.store.get(&target.resource.store, &target.path()) else {
+                return match change.created() {
+                    Some(body) => self.create_by_update(target, body?, change, write).await,
+                    None => Err(Refused::not_found(target.about())),
+                };
+            };
+            match self.attempt(target, &live, change, write).await? {
+                Attempt::Done(outcome) => return Ok(outcome),
+                Attempt::Lost => {}
+            }
+        }
+        Err(Refused::modified(target.about()))
+    }
+
+    async fn create_by_update(
+        &self,
+        target: &Target,
+        body: Value,
+        change: &dyn Change,
+        write: &Write,
+    ) -> Served<Outcome> {
+        if !target.subresource.is_empty() {
+            return Err(Refused::not_found(target.about()));
+        }
+        if let Some(uid) = text(&body["metadata"], "uid") {
+            let why =
+                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
+            return Err(Refused::conflict(target.about(), &why));
+        }
+        let _ = change;
+        self.create(target, body, write).await
+    }
+
+    async fn attempt(
+        &self,
+        target: &Target,
+        live: &std::sync::Arc<Object>,
+        change: &dyn Change,
+        write: &Write,
+    ) -> Served<Attempt> {
+        let old = form::in_version(&target.resource, live);
+        let mut new = change.wanted(&old)?;
+        let warnings = form::decode(target, &mut new, write)?;
+        check_place(target, &old, &mut new)?;
+        prepare(self, target, &old, &mut new)?;
+        if !change.tracks_itself() {
+            form::track_update(target, &old, &mut new, write)?;
+        }
+        bump_generation(target, &old, &mut new);
+        let mut causes = meta::validate(&target.resource, &new);
+        causes.extend(meta::validate_update(&old, &new));
+        causes.extend(form::validate(target, &new, Some(&old)));
+        causes.extend(kind::validate(target, &new, Some(&old)));
+        if !causes.is_empty() {
+            return Err(Refused::invalid(target.about_kind(), &causes));
+        }
+        let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
+        if form::same(&old, &new) {
+            return Ok(done(live.clone()));
+        }
+        let delete = is_last(target, &new);
+        form::store(&target.resource, &mut new);
+        if write.dry_run {
+            return Ok(done(std::sync::Arc::new(Draft::new(&new).seal(live.revision))));
+        }
+        let change = store::Change {
+            resource: target.resource.store.clone(),
+            path: target.path(),
+            expect: Some(live.revision),
+            within: None,
+            draft: Draft::new(&new),
+            delete,
+        };
+        match self.store.commit(change).await {
+            Ok(event) => {
+                self.after_write(&target.resource.store);
+                Ok(done(event.object.clone()))
+            }
+            Err(Refusal::Moved | Refusal::Gone) => Ok(Attempt::Lost),
+            Err(refusal) => Err(target.refused(refusal)),
+        }
+    }
+}
+
+enum Attempt {
+    Done(Outcome),
+    Lost,
+}
+
+/// Checks that the wanted state is of this object, and of this revision of it.
+fn check_place(target: &Target, old: &Value, new: &mut Value) -> Served<()> {
+    let metadata = metadata(new)?;
+    match metadata.get("name").and_then(Value::as_str).unwrap_or_default() {
+        "" => {
+            return Err(Refused::bad_request(
+                "the name of the object (based on the URL) was undeterminable: name must be provided",
+            ));
+        }
+        name if name != target.name => return Err(meta::name_mismatch(name, &target.name)),
+        _ => {}
+    }
+    match metadata.get("namespace").and_then(Value::as_str).unwrap_or_default() {
+        "" if target.resource.namespaced => {
+            metadata.insert("namespace".to_owned(), json!(target.namespace));
+        }
+        namespace if namespace != target.namespace => {
+            return Err(Refused::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        _ => {}
+    }
+    if let Some(uid) = metadata.get("uid").and_then(Value::as_str).filter(|u| !u.is_empty())
+        && old["metadata"]["uid"] != uid
+    {
+        let live = old["metadata"]["uid"].as_str().unwrap_or_default();
+        let why =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {live}");
+        return Err(Refused::conflict(target.about(), &why));
+    }
+    let revision = metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default();
+    if revision.is_empty() || revision == "0" {
+        if !kind::unconditional_update(&target.resource) {
+            let value = if revision.is_empty() { json!(0) } else { json!(revision) };
+            let mut cause = Cause::invalid(
+                "metadata.resourceVersion",
+                &value,
+                "must be specified for an update",
+            );
+            cause.message = cause.message.replace("value: 0:", "value: 0x0:");
+            return Err(Refused::invalid(target.about_kind(), &[cause]));
+        }
+    } else if old["metadata"]["resourceVersion"] != revision {
+        return Err(Refused::modified(target.about()));
+    }
+    Ok(())
+}
+
+/// Takes back from the live state what this request may not change.
+fn prepare(api: &Api, target: &Target, old: &Value, new: &mut Value) -> Served<()> {
+    let resource = &target.resource;
+    if target.subresource == "status" {
+        let status = new.get("status").cloned();
+        let fields = new["metadata"].get("managedFields").cloned();
+        *new = old.clone();
+        match (status, new.as_object_mut()) {
+            (Some(status), Some(members)) => {
+                members.insert("status".to_owned(), status);
+            }
+            (None, Some(members)) => {
+                members.shift_remove("status");
+            }
+            (_, None) => {}
+        }
+        if let Some(fields) = fields {
+            new["metadata"]["managedFields"] = fields;
+        }
+    } else if resource.status
+        && let Some(members) = new.as_object_mut()
+    {
+        carry(old, members, "status");
+    }
+    let live = &old["metadata"];
+    let metadata = metadata(new)?;
+    metadata.shift_remove("selfLink");
+    for key in ["generation", "uid", "creationTimestamp", "deletionTimestamp"] {
+        carry(live, metadata, key);
+    }
+    carry(live, metadata, "deletionGracePeriodSeconds");
+    carry(live, metadata, "resourceVersion");
+    if live.get("generateName").is_some() {
+        carry(live, metadata, "generateName");
+    }
+    kind::before_update(api, target, old, new)
+}
+
+/// Counts up `metadata.generation` when what the user wants has changed.
+fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
+    if target.subresource == "status" || !kind::has_generation(&target.resource) {
+        return;
+    }
+    let differs = |key: &str| old.get(key) != new.get(key);
+    let ignored = |key: &str| {
+        matches!(key, "apiVersion" | "kind" | "metadata")
+            || (key == "status" && target.resource.status)
+    };
+    let keys = |value: &Value| -> Vec<String> {
+        value.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default()
+    };
+    let changed = keys(old).into_iter().chain(keys(new)).any(|key| !ignored(&key) && differs(&key));
+    if changed {
+        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+        new["metadata"]["generation"] = json!(generation);
+    }
+}
+
+/// Whether nothing holds an object back any more that is being deleted.
+fn is_last(target: &Target, new: &Value) -> bool {
+    let metadata = &new["metadata"];
+    metadata["deletionTimestamp"].is_string()
+        && metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
+        && meta::finalizers(metadata).is_empty()
+        && !kind::held(target, new)
+}

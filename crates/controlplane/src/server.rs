@@ -1,0 +1,105 @@
+//! The server as its user sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::api::Api;
+use crate::catalog::NAMESPACES;
+use crate::http::{Front, Login, serve};
+use crate::log::Disk;
+use crate::object::{now, uid};
+use crate::store::{Change, Draft, Refusal, Store, Window};
+use crate::user::{Logins, Token};
+
+/// The namespaces that are there from the start.
+const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+/// How much of the past each resource keeps for watchers that come back.
+const WINDOW: Window = Window { events: 8192, bytes: 4 << 20 };
+
+/// How to run a server.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where state is kept; without it, it lives as long as the process.
+    pub data_dir: Option<PathBuf>,
+    /// Who may use [`Server::authenticated_router`].
+    pub tokens: Vec<Token>,
+}
+
+/// A Kubernetes API server.
+pub struct Server {
+    front: Front,
+    logins: Arc<Logins>,
+}
+
+impl Server {
+    /// Opens the state and starts what runs beside requests.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let store = match &options.data_dir {
+            None => Store::in_memory(WINDOW),
+            Some(folder) => Store::durable(WINDOW, Box::new(Disk::open(folder)?))?,
+        };
+        let api = Arc::new(Api::new(store));
+        for name in FIRST_NAMESPACES {
+            make_namespace(&api, name)?;
+        }
+        let front = Front { api, login: Login::Trusted, end: CancellationToken::new() };
+        Ok(Self { front, logins: Arc::new(Logins::new(&options.tokens)) })
+    }
+
+    /// The API for use in this process, as in `kube::Client::new(server.router(), "default")`:
+    /// every request is the administrator's.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(serve).with_state(self.front.clone())
+    }
+
+    /// The API for a listening socket: requests need one of [`Options::tokens`].
+    pub fn authenticated_router(&self) -> Router {
+        let login = Login::Token(self.logins.clone());
+        Router::new().fallback(serve).with_state(Front { login, ..self.front.clone() })
+    }
+
+    /// Ends all watches, finishes what is being written and closes the state. Requests that come
+    /// later can read and are refused to write.
+    pub fn shutdown(&self) {
+        self.front.end.cancel();
+        self.front.api.store.close();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn make_namespace(api: &Api, name: &str) -> Result<(), Error> {
+    let namespace = json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "uid": uid(),
+            "creationTimestamp": now(),
+            "labels": {"kubernetes.io/metadata.name": name},
+        },
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    });
+    let change = Change {
+        resource: NAMESPACES.into(),
+        path: name.into(),
+        expect: None,
+        within: None,
+        draft: Draft::new(&namespace),
+        delete: false,
+    };
+    match api.store.commit_blocking(change) {
+        Ok(_) | Err(Refusal::Exists) => Ok(()),
+        Err(refusal) => Err(Error::Start(format!("namespace {name}: {refusal:?}"))),
+    }
+}

@@ -1,0 +1,338 @@
+//! Refusals, answered as `Status` objects with the reasons and words of kube-apiserver.
+
+use serde_json::{Value, json};
+
+/// A request that is not fulfilled.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    /// The HTTP status.
+    pub(crate) code: u16,
+    reason: &'static str,
+    message: String,
+    details: Value,
+    /// A token to continue an interrupted list with.
+    pub(crate) proceed: Option<String>,
+}
+
+/// The result of serving a request.
+pub(crate) type Served<T> = Result<T, Box<Refused>>;
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    /// The API group, empty for core.
+    pub(crate) group: &'a str,
+    /// The resource, or for invalid objects the kind.
+    pub(crate) what: &'a str,
+    /// The object's name.
+    pub(crate) name: &'a str,
+}
+
+/// One reason why an object is invalid.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    /// `FieldValueInvalid` and the like.
+    pub(crate) reason: String,
+    /// Where, as in `spec.names.kind`.
+    pub(crate) field: String,
+    /// What is wrong, without the place.
+    pub(crate) message: String,
+}
+
+impl About<'_> {
+    /// `name.group`, as messages call a resource or kind.
+    fn qualified(&self) -> String {
+        if self.group.is_empty() {
+            self.what.to_owned()
+        } else {
+            format!("{}.{}", self.what, self.group)
+        }
+    }
+
+    fn details(&self) -> Value {
+        let mut details = json!({});
+        for (key, text) in [("name", self.name), ("group", self.group), ("kind", self.what)] {
+            if !text.is_empty() {
+                details[key] = json!(text);
+            }
+        }
+        details
+    }
+}
+
+impl Refused {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
+            code,
+            reason,
+            message: message.into(),
+            details: Value::Null,
+            proceed: None,
+        })
+    }
+
+    fn about(code: u16, reason: &'static str, message: String, about: About<'_>) -> Box<Self> {
+        Box::new(Self { code, reason, message, details: about.details(), proceed: None })
+    }
+
+    /// The object is not there.
+    pub(crate) fn not_found(about: About<'_>) -> Box<Self> {
+        let message = format!("{} {:?} not found", about.qualified(), about.name);
+        Self::about(404, "NotFound", message, about)
+    }
+
+    /// The path serves nothing.
+    pub(crate) fn unserved() -> Box<Self> {
+        let mut refused =
+            Self::new(404, "NotFound", "the server could not find the requested resource");
+        refused.details = json!({});
+        refused
+    }
+
+    /// The name is taken.
+    pub(crate) fn exists(about: About<'_>) -> Box<Self> {
+        let message = format!("{} {:?} already exists", about.qualified(), about.name);
+        Self::about(409, "AlreadyExists", message, about)
+    }
+
+    /// No free name was found for a `generateName`.
+    pub(crate) fn generate_name(about: About<'_>) -> Box<Self> {
+        let message = format!(
+            "{} {:?} already exists, the server was not able to generate a unique name for the object",
+            about.qualified(),
+            about.name
+        );
+        let mut refused = Self::about(409, "AlreadyExists", message, about);
+        refused.details["retryAfterSeconds"] = json!(1);
+        refused
+    }
+
+    /// The object is not in the state the request was made for.
+    pub(crate) fn conflict(about: About<'_>, why: &str) -> Box<Self> {
+        let message = format!(
+            "Operation cannot be fulfilled on {} {:?}: {why}",
+            about.qualified(),
+            about.name
+        );
+        Self::about(409, "Conflict", message, about)
+    }
+
+    /// The object has changed since it was read.
+    pub(crate) fn modified(about: About<'_>) -> Box<Self> {
+        Self::conflict(
+            about,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// Other managers own fields that an apply wants to set.
+    pub(crate) fn apply_conflict(message: String, causes: &[Cause]) -> Box<Self> {
+        let mut refused = Self::new(409, "Conflict", message);
+        refused.details = json!({ "causes": cause_list(causes) });
+        refused
+    }
+
+    /// The object breaks rules; `about` names its kind.
+    pub(crate) fn invalid(about: About<'_>, causes: &[Cause]) -> Box<Self> {
+        let parts: Vec<_> = causes
+            .iter()
+            .map(|c| {
+                if c.field.is_empty() {
+                    c.message.clone()
+                } else {
+                    format!("{}: {}", c.field, c.message)
+                }
+            })
+            .collect();
+        let list = match parts.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let message = format!("{} {:?} is invalid: {list}", about.qualified(), about.name);
+        let mut refused = Self::about(422, "Invalid", message, about);
+        refused.details["causes"] = cause_list(causes);
+        refused
+    }
+
+    /// The request makes no sense.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Box<Self> {
+        Self::new(400, "BadRequest", message)
+    }
+
+    /// Nobody is logged in.
+    pub(crate) fn unauthorized() -> Box<Self> {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
+    /// The request is understood and denied.
+    pub(crate) fn forbidden(about: About<'_>, why: &str) -> Box<Self> {
+        let message = format!("{} {:?} is forbidden: {why}", about.qualified(), about.name);
+        Self::about(403, "Forbidden", message, about)
+    }
+
+    /// An object of a namespace that is going away cannot be created.
+    pub(crate) fn terminating(about: About<'_>, namespace: &str) -> Box<Self> {
+        let why = format!(
+            "unable to create new content in namespace {namespace} because it is being terminated"
+        );
+        let mut refused = Self::forbidden(about, &why);
+        refused.details["causes"] = json!([{
+            "reason": "NamespaceTerminating",
+            "message": format!("namespace {namespace} is being terminated"),
+            "field": "metadata.namespace",
+        }]);
+        refused
+    }
+
+    /// The resource has no such verb.
+    pub(crate) fn method_not_allowed(about: About<'_>, verb: &str) -> Box<Self> {
+        let message =
+            format!("{verb} is not supported on resources of kind {:?}", about.qualified());
+        Self::about(405, "MethodNotAllowed", message, about)
+    }
+
+    /// The path exists, the HTTP method does not.
+    pub(crate) fn method_unknown() -> Box<Self> {
+        let mut refused = Self::new(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        );
+        refused.details = json!({});
+        refused
+    }
+
+    /// None of the accepted media types can be produced.
+    pub(crate) fn not_acceptable() -> Box<Self> {
+        Self::new(
+            406,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json, application/yaml",
+        )
+    }
+
+    /// The body is in a format that is not understood.
+    pub(crate) fn unsupported_media_type(accepted: &[&str]) -> Box<Self> {
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {}",
+            accepted.join(", ")
+        );
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// The body is too large.
+    pub(crate) fn too_large(limit: usize) -> Box<Self> {
+        Self::new(
+            413,
+            "RequestEntityTooLarge",
+            format!("Request entity too large: limit is {limit}"),
+        )
+    }
+
+    /// The past that was asked for is forgotten.
+    pub(crate) fn expired(message: impl Into<String>) -> Box<Self> {
+        Self::new(410, "Expired", message)
+    }
+
+    /// The future was asked for.
+    pub(crate) fn too_new(wanted: u64, current: u64) -> Box<Self> {
+        let message = format!("Too large resource version: {wanted}, current: {current}");
+        let mut refused = Self::new(504, "Timeout", format!("Timeout: {message}"));
+        refused.details = json!({
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "retryAfterSeconds": 1,
+        });
+        refused
+    }
+
+    /// The server cannot do it now.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Box<Self> {
+        let mut refused = Self::new(503, "ServiceUnavailable", message);
+        refused.details = json!({"retryAfterSeconds": 1});
+        refused
+    }
+
+    /// The server is at fault.
+    pub(crate) fn internal(message: &str) -> Box<Self> {
+        let mut refused =
+            Self::new(500, "InternalError", format!("Internal error occurred: {message}"));
+        refused.details = json!({"causes": [{"message": message}]});
+        refused
+    }
+
+    /// The `Status` object.
+    pub(crate) fn body(&self) -> Value {
+        let mut body = json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+        });
+        if let Some(proceed) = &self.proceed {
+            body["metadata"]["continue"] = json!(proceed);
+        }
+        if !self.details.is_null() {
+            body["details"] = self.details.clone();
+        }
+        body["code"] = json!(self.code);
+        body
+    }
+
+    /// After how many seconds the client may try again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.details["retryAfterSeconds"].as_u64()
+    }
+}
+
+impl Cause {
+    /// A cause with the reason `FieldValueInvalid` and kube's words for a bad value.
+    pub(crate) fn invalid(field: &str, value: &Value, why: &str) -> Self {
+        let shown = match value {
+            Value::Null => "null".to_owned(),
+            other => other.to_string(),
+        };
+        Self {
+            reason: "FieldValueInvalid".to_owned(),
+            field: field.to_owned(),
+            message: format!("Invalid value: {shown}: {why}"),
+        }
+    }
+
+    /// A cause for something that is missing.
+    pub(crate) fn required(field: &str, why: &str) -> Self {
+        Self {
+            reason: "FieldValueRequired".to_owned(),
+            field: field.to_owned(),
+            message: if why.is_empty() {
+                "Required value".to_owned()
+            } else {
+                format!("Required value: {why}")
+            },
+        }
+    }
+
+    /// A cause for something that must not be.
+    pub(crate) fn forbidden(field: &str, why: &str) -> Self {
+        Self {
+            reason: "FieldValueForbidden".to_owned(),
+            field: field.to_owned(),
+            message: format!("Forbidden: {why}"),
+        }
+    }
+}
+
+fn cause_list(causes: &[Cause]) -> Value {
+    causes
+        .iter()
+        .map(|c| {
+            let mut cause = json!({"reason": c.reason, "message": c.message});
+            if !c.field.is_empty() {
+                cause["field"] = json!(c.field);
+            }
+            cause
+        })
+        .collect()
+}

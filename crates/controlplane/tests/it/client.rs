@@ -1,0 +1,167 @@
+//! Through `kube::Client`, with no socket.
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{
+    Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+
+use crate::toy;
+
+fn config_map(name: &str) -> ConfigMap {
+    serde_json::from_value(json!({
+        "metadata": {"name": name, "labels": {"app": name}}, "data": {"a": "b"},
+    }))
+    .unwrap()
+}
+
+fn refusal(error: &kube::Error) -> (u16, String, String) {
+    match error {
+        kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
+        other => panic!("not a refusal: {other}"),
+    }
+}
+
+fn config_maps(client: &Client) -> Api<ConfigMap> {
+    Api::default_namespaced(client.clone())
+}
+
+#[tokio::test]
+async fn an_object_lives() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let created = api.create(&PostParams::default(), &config_map("x")).await.unwrap();
+    assert!(created.uid().is_some() && created.creation_timestamp().is_some());
+    let mut read = api.get("x").await.unwrap();
+    assert_eq!(created, read);
+    read.data = Some([("a".to_owned(), "c".to_owned())].into());
+    let updated = api.replace("x", &PostParams::default(), &read).await.unwrap();
+    assert_ne!(updated.resource_version(), created.resource_version());
+    assert_eq!(updated.uid(), created.uid());
+    let again = api.replace("x", &PostParams::default(), &updated).await.unwrap();
+    assert_eq!(again.resource_version(), updated.resource_version(), "nothing changed");
+
+    let error = api.replace("x", &PostParams::default(), &created).await.unwrap_err();
+    assert_eq!(
+        refusal(&error),
+        (
+            409,
+            "Conflict".to_owned(),
+            "Operation cannot be fulfilled on configmaps \"x\": the object has been modified; please apply your changes to the latest version and try again".to_owned()
+        )
+    );
+    let error = api.create(&PostParams::default(), &config_map("x")).await.unwrap_err();
+    assert_eq!(refusal(&error).2, "configmaps \"x\" already exists");
+    api.delete("x", &DeleteParams::default()).await.unwrap();
+    let error = api.get("x").await.unwrap_err();
+    assert_eq!(
+        refusal(&error),
+        (404, "NotFound".to_owned(), "configmaps \"x\" not found".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn watches_tell_what_happens() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    api.create(&PostParams::default(), &config_map("x")).await.unwrap();
+    let list = api.list(&ListParams::default()).await.unwrap();
+    let from = list.metadata.resource_version.unwrap();
+    let mut watch =
+        api.watch(&WatchParams::default().labels("app=x"), &from).await.unwrap().boxed();
+    let merge = |patch| Patch::Merge(patch);
+    let params = PatchParams::default();
+    api.patch("x", &params, &merge(json!({"data": {"a": "c"}}))).await.unwrap();
+    api.create(&PostParams::default(), &config_map("y")).await.unwrap();
+    api.patch("x", &params, &merge(json!({"metadata": {"labels": {"app": "z"}}}))).await.unwrap();
+    api.patch("x", &params, &merge(json!({"metadata": {"labels": {"app": "x"}}}))).await.unwrap();
+    api.delete("x", &DeleteParams::default()).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        seen.push(match watch.try_next().await.unwrap().unwrap() {
+            WatchEvent::Added(o) => format!("+{}", o.name_any()),
+            WatchEvent::Modified(o) => format!("~{}", o.name_any()),
+            WatchEvent::Deleted(o) => format!("-{}", o.name_any()),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(seen, ["~x", "-x", "+x", "-x"]);
+}
+
+#[tokio::test]
+async fn watchers_list_or_stream() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    for name in ["a", "b", "c"] {
+        api.create(&PostParams::default(), &config_map(name)).await.unwrap();
+    }
+    for config in
+        [watcher::Config::default().page_size(2), watcher::Config::default().streaming_lists()]
+    {
+        let seen: Vec<_> = watcher(api.clone(), config)
+            .applied_objects()
+            .map_ok(|o| o.name_any())
+            .take(3)
+            .try_collect()
+            .await
+            .unwrap();
+        assert_eq!(seen, ["a", "b", "c"]);
+    }
+}
+
+#[tokio::test]
+async fn custom_resources_are_served_at_once() {
+    let (_server, client) = toy::server();
+    toy::define(&client).await;
+    let api = toy::widgets(&client);
+    let made = api.create(&PostParams::default(), &toy::widget("w")).await.unwrap();
+    assert_eq!(made.metadata.generation, Some(1));
+    let status = Patch::Merge(json!({"status": {"replicas": 3}, "spec": {"size": "large"}}));
+    let after = api.patch_status("w", &PatchParams::default(), &status).await.unwrap();
+    assert_eq!(after.data["status"]["replicas"], 3);
+    assert_eq!(after.data["spec"]["size"], "small", "spec is not changed by way of status");
+    assert_eq!(after.metadata.generation, Some(1));
+    let spec = Patch::Merge(json!({"spec": {"size": "large"}, "status": {"replicas": 9}}));
+    let after = api.patch("w", &PatchParams::default(), &spec).await.unwrap();
+    assert_eq!(after.data["status"]["replicas"], 3);
+    assert_eq!(after.metadata.generation, Some(2));
+    let old: Api<kube::api::DynamicObject> =
+        Api::default_namespaced_with(client.clone(), &toy::resource("v1beta1"));
+    assert_eq!(old.get("w").await.unwrap().types.unwrap().api_version, "toys.example/v1beta1");
+}
+
+#[tokio::test]
+async fn finalizers_hold_an_object() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let mut object = config_map("x");
+    object.metadata.finalizers = Some(vec!["example.com/hold".to_owned()]);
+    api.create(&PostParams::default(), &object).await.unwrap();
+    let going = api.delete("x", &DeleteParams::default()).await.unwrap().left().unwrap();
+    assert!(going.metadata.deletion_timestamp.is_some());
+    let again = api.delete("x", &DeleteParams::default()).await.unwrap().left().unwrap();
+    assert_eq!(again.resource_version(), going.resource_version());
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    api.patch("x", &PatchParams::default(), &free).await.unwrap();
+    assert_eq!(refusal(&api.get("x").await.unwrap_err()).0, 404);
+}
+
+#[tokio::test]
+async fn objects_need_their_namespace() {
+    let (_server, client) = toy::server();
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), "nowhere");
+    let error = api.create(&PostParams::default(), &config_map("x")).await.unwrap_err();
+    assert_eq!(refusal(&error).2, "namespaces \"nowhere\" not found");
+    let namespaces: Api<Namespace> = Api::all(client);
+    let names: Vec<_> = namespaces
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|n| n.name_any())
+        .collect();
+    assert_eq!(names, ["default", "kube-node-lease", "kube-public", "kube-system"]);
+}

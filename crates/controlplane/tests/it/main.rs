@@ -1,0 +1,4 @@
+//! The server through `kube::Client` in process and through stock kubectl on a socket.
+
+mod client;
+mod toy;
