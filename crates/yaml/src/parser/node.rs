@@ -79,31 +79,25 @@ impl Parser<'_> {
     /// An anchor and a tag in any order, and where they end.
     fn properties(&mut self) -> Result<(Properties, Mark), Problem> {
         let start = self.peek_mark()?;
-        let mut properties = Properties::default();
-        let mut tag = None;
-        let mut end = start;
+        let (mut anchor, mut tag, mut end) = (None, None, start);
         loop {
             match self.peek_kind()? {
-                TokenKind::Anchor(name) if properties.anchor.is_none() => {
-                    properties.anchor = Some(name.clone());
-                }
+                TokenKind::Anchor(name) if anchor.is_none() => anchor = Some(name.clone()),
                 TokenKind::Tag { handle, suffix } if tag.is_none() => {
-                    tag = Some((handle.clone(), suffix.clone()));
+                    tag = Some((handle.clone(), suffix.clone(), self.peek_mark()?));
                 }
                 _ => break,
             }
-            let token = self.scanner.take()?;
-            if matches!(token.kind, TokenKind::Tag { .. }) {
-                let (handle, suffix) = tag.as_ref().expect("because this token has just set it");
-                properties.tag = self.full_tag(handle, suffix);
-                if properties.tag.is_none() {
-                    let text = "found undefined tag handle";
-                    return Err(problem(text, token.start, Some(start)));
-                }
-            }
-            end = token.end;
+            end = self.scanner.take()?.end;
         }
-        Ok((properties, end))
+        let tag = match tag {
+            None => None,
+            Some((handle, suffix, mark)) => Some(
+                self.full_tag(&handle, &suffix)
+                    .ok_or_else(|| problem("found undefined tag handle", mark, Some(start)))?,
+            ),
+        };
+        Ok((Properties { anchor, tag }, end))
     }
 
     fn full_tag(&self, handle: &str, suffix: &str) -> Option<String> {

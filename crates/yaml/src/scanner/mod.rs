@@ -270,7 +270,7 @@ impl<'t> Scanner<'t> {
         if self.key_is_valid(last)? {
             let key = self.keys[last];
             let token = Token { kind: TokenKind::Key, start: key.mark, end: key.mark };
-            self.queue.insert(key.token - self.passed, token);
+            self.insert(key.token, token);
             self.roll(key.mark, Some(key.token), TokenKind::BlockMappingStart);
             self.keys[last].possible = false;
             self.key_of_token.remove(&key.token);
@@ -316,6 +316,13 @@ impl<'t> Scanner<'t> {
         let token = self.scan_block(literal)?;
         self.queue.push_back(token);
         Ok(())
+    }
+
+    /// Puts a token before the one with that number; behind all others if that one is gone, which
+    /// happens when it was not known that it may be a key (see `fetch_flow_end`).
+    fn insert(&mut self, number: usize, token: Token) {
+        let at = number.checked_sub(self.passed).unwrap_or(self.queue.len());
+        self.queue.insert(at, token);
     }
 
     fn push(&mut self, kind: TokenKind, start: Mark) {
@@ -387,7 +394,7 @@ impl<'t> Scanner<'t> {
         self.indent = Some(mark.column);
         let token = Token { kind, start: mark, end: mark };
         match before {
-            Some(number) => self.queue.insert(number - self.passed, token),
+            Some(number) => self.insert(number, token),
             None => self.queue.push_back(token),
         }
     }
