@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::api::Api;
 use crate::catalog::NAMESPACES;
+use crate::collector::Collector;
 use crate::http::{Front, Login, serve};
 use crate::log::Disk;
 use crate::object::{now, uid};
@@ -34,6 +36,7 @@ pub struct Options {
 pub struct Server {
     front: Front,
     logins: Arc<Logins>,
+    collector: Mutex<Option<Collector>>,
 }
 
 impl Server {
@@ -47,8 +50,9 @@ impl Server {
         for name in FIRST_NAMESPACES {
             make_namespace(&api, name)?;
         }
+        let collector = Mutex::new(Some(Collector::start(&api)?));
         let front = Front { api, login: Login::Trusted, end: CancellationToken::new() };
-        Ok(Self { front, logins: Arc::new(Logins::new(&options.tokens)) })
+        Ok(Self { front, logins: Arc::new(Logins::new(&options.tokens)), collector })
     }
 
     /// The API for use in this process, as in `kube::Client::new(server.router(), "default")`:
@@ -67,6 +71,10 @@ impl Server {
     /// later can read and are refused to write.
     pub fn shutdown(&self) {
         self.front.end.cancel();
+        self.front.api.store.stop_observing();
+        if let Some(collector) = self.collector.lock().take() {
+            collector.join();
+        }
         self.front.api.store.close();
     }
 }

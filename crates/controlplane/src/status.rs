@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::schema::{FieldError, aggregate};
+
 /// A request that is not fulfilled.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
@@ -26,17 +28,6 @@ pub(crate) struct About<'a> {
     pub(crate) what: &'a str,
     /// The object's name.
     pub(crate) name: &'a str,
-}
-
-/// One reason why an object is invalid.
-#[derive(Debug, Clone)]
-pub(crate) struct Cause {
-    /// `FieldValueInvalid` and the like.
-    pub(crate) reason: String,
-    /// Where, as in `spec.names.kind`.
-    pub(crate) field: String,
-    /// What is wrong, without the place.
-    pub(crate) message: String,
 }
 
 impl About<'_> {
@@ -125,33 +116,12 @@ impl Refused {
         )
     }
 
-    /// Other managers own fields that an apply wants to set.
-    pub(crate) fn apply_conflict(message: String, causes: &[Cause]) -> Box<Self> {
-        let mut refused = Self::new(409, "Conflict", message);
-        refused.details = json!({ "causes": cause_list(causes) });
-        refused
-    }
-
     /// The object breaks rules; `about` names its kind.
-    pub(crate) fn invalid(about: About<'_>, causes: &[Cause]) -> Box<Self> {
-        let parts: Vec<_> = causes
-            .iter()
-            .map(|c| {
-                if c.field.is_empty() {
-                    c.message.clone()
-                } else {
-                    format!("{}: {}", c.field, c.message)
-                }
-            })
-            .collect();
-        let list = match parts.as_slice() {
-            [] => String::new(),
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+    pub(crate) fn invalid(about: About<'_>, errors: &[FieldError]) -> Box<Self> {
+        let list = aggregate(errors);
         let message = format!("{} {:?} is invalid: {list}", about.qualified(), about.name);
         let mut refused = Self::about(422, "Invalid", message, about);
-        refused.details["causes"] = cause_list(causes);
+        refused.details["causes"] = cause_list(errors);
         refused
     }
 
@@ -287,52 +257,10 @@ impl Refused {
     }
 }
 
-impl Cause {
-    /// A cause with the reason `FieldValueInvalid` and kube's words for a bad value.
-    pub(crate) fn invalid(field: &str, value: &Value, why: &str) -> Self {
-        let shown = match value {
-            Value::Null => "null".to_owned(),
-            other => other.to_string(),
-        };
-        Self {
-            reason: "FieldValueInvalid".to_owned(),
-            field: field.to_owned(),
-            message: format!("Invalid value: {shown}: {why}"),
-        }
-    }
-
-    /// A cause for something that is missing.
-    pub(crate) fn required(field: &str, why: &str) -> Self {
-        Self {
-            reason: "FieldValueRequired".to_owned(),
-            field: field.to_owned(),
-            message: if why.is_empty() {
-                "Required value".to_owned()
-            } else {
-                format!("Required value: {why}")
-            },
-        }
-    }
-
-    /// A cause for something that must not be.
-    pub(crate) fn forbidden(field: &str, why: &str) -> Self {
-        Self {
-            reason: "FieldValueForbidden".to_owned(),
-            field: field.to_owned(),
-            message: format!("Forbidden: {why}"),
-        }
-    }
-}
-
-fn cause_list(causes: &[Cause]) -> Value {
-    causes
+/// The `causes` of a Status.
+fn cause_list(errors: &[FieldError]) -> Value {
+    errors
         .iter()
-        .map(|c| {
-            let mut cause = json!({"reason": c.reason, "message": c.message});
-            if !c.field.is_empty() {
-                cause["field"] = json!(c.field);
-            }
-            cause
-        })
+        .map(|e| json!({"reason": e.reason(), "message": e.body(), "field": e.field}))
         .collect()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Column, Custom, DEFINITIONS, Origin, Resource, Scale};
+use crate::schema::Schema;
 use crate::store::Store;
 
 /// The definitions as last seen, so that a change of one does not remake the others.
@@ -93,6 +94,7 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
             warning: warning(&group, names, version),
             origin: Origin::Custom(Custom {
                 definition: text(&definition["metadata"]["name"]),
+                schema: Schema::compile(&version["schema"]["openAPIV3Schema"]).ok().map(Arc::new),
                 openapi: version["schema"]["openAPIV3Schema"].clone(),
                 since,
                 terminating,

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 
-pub(crate) use custom::establish;
+pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN};
+pub(crate) use custom::{establish, set_condition};
 
+use crate::schema::Schema;
 use crate::store::{ResourceId, Store};
 
 /// Where CustomResourceDefinitions are stored.
@@ -73,6 +75,8 @@ pub(crate) struct Custom {
     pub(crate) definition: String,
     /// The `openAPIV3Schema` of this version.
     pub(crate) openapi: Value,
+    /// The same, compiled; absent if it cannot be (a definition is checked before it is stored).
+    pub(crate) schema: Option<Arc<Schema>>,
     /// Objects stored up to this revision were written under another schema.
     pub(crate) since: u64,
     /// Whether the definition is being deleted.

@@ -71,7 +71,24 @@ pub(super) fn json(bytes: &[u8]) -> Served<Decoded> {
 
 /// Decodes YAML.
 pub(super) fn yaml(bytes: &[u8]) -> Served<Decoded> {
-    json(bytes)
+    let bad = |why: String| {
+        Refused::bad_request(format!(
+            "the object provided is unrecognized: yaml parse error: {why}"
+        ))
+    };
+    let text = std::str::from_utf8(bytes).map_err(|e| bad(e.to_string()))?;
+    let decode = |value: yaml::Value| {
+        value.to_json().map_err(|e| bad(e.to_string())).and_then(|text| json(text.as_bytes()))
+    };
+    match yaml::parse_strict(text) {
+        Ok(value) => decode(value),
+        Err(strict) => {
+            // Only a strict reader minds what the lenient one accepts: names given twice.
+            let mut decoded = decode(yaml::parse(text).map_err(|e| bad(e.to_string()))?)?;
+            decoded.problems.push(strict.to_string());
+            Ok(decoded)
+        }
+    }
 }
 
 struct Seed<'a> {

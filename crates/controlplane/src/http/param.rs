@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use axum::extract::Query;
 use http::Uri;
+use serde_json::Value;
 
 use crate::catalog::Resource;
-use crate::status::{About, Cause, Refused, Served};
+use crate::schema::FieldError;
+use crate::status::{About, Refused, Served};
 use crate::store::{FieldRequirement, LabelRequirement, Selector};
 
 /// The parameters of one request; the first of several values counts.
@@ -89,8 +91,8 @@ impl ListOptions {
     /// The rules of kube-apiserver for which options go together.
     fn check(&self) -> Served<()> {
         let matching = "resourceVersionMatch";
-        let mut causes = Vec::new();
-        let mut forbid = |field: &str, why: &str| causes.push(Cause::forbidden(field, why));
+        let mut errors = Vec::new();
+        let mut forbid = |field: &str, why: &str| errors.push(FieldError::forbidden(field, why));
         let given = self.revision_match.as_str();
         if self.watch {
             if self.initial_events.is_some() && given != "NotOlderThan" {
@@ -126,19 +128,17 @@ impl ListOptions {
             forbid(matching, "resourceVersionMatch is forbidden when continue is provided");
         }
         if !matches!(given, "" | "Exact" | "NotOlderThan") {
-            causes.push(Cause {
-                reason: "FieldValueNotSupported".to_owned(),
-                field: matching.to_owned(),
-                message: format!(
-                    "Unsupported value: {given:?}: supported values: \"Exact\", \"NotOlderThan\", \"\""
-                ),
-            });
+            errors.push(FieldError::not_supported(
+                matching,
+                &Value::from(given),
+                &["Exact", "NotOlderThan", ""],
+            ));
         }
-        if causes.is_empty() {
+        if errors.is_empty() {
             return Ok(());
         }
         let about = About { group: "meta.k8s.io", what: "ListOptions", name: "" };
-        Err(Refused::invalid(about, &causes))
+        Err(Refused::invalid(about, &errors))
     }
 }
 

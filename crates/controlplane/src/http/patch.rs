@@ -9,7 +9,8 @@ use super::render::View;
 use super::write::answer;
 use crate::api::Api;
 use crate::object::{Change, Target, Write};
-use crate::status::{Cause, Refused, Served};
+use crate::schema::FieldError;
+use crate::status::{Refused, Served};
 
 /// The kinds of patch.
 const JSON: &str = "application/json-patch+json";
@@ -34,8 +35,8 @@ impl Change for Steps<'_> {
     fn wanted(&self, live: &Value) -> Served<Value> {
         let mut wanted = live.clone();
         json_patch::patch(&mut wanted, &self.patch).map_err(|e| {
-            let cause = Cause::invalid("patch", &Value::Null, &e.to_string());
-            Refused::invalid(self.target.about_kind(), &[cause])
+            let error = FieldError::invalid("patch", &Value::Null, e.to_string());
+            Refused::invalid(self.target.about_kind(), &[error])
         })?;
         Ok(wanted)
     }

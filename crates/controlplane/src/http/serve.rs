@@ -140,7 +140,7 @@ impl Call<'_> {
         let bytes = body::read(body).await?;
         let mut answer = self.write(&target, &view, params, &bytes).await?;
         answer.warnings.extend(target.resource.warning.clone());
-        Ok(Reply::Answer(finish(answer, accept)))
+        finish(answer, accept).map(Reply::Answer)
     }
 
     fn read(&self, target: &Target, view: View, params: &Params, watch: bool) -> Served<Reply> {
@@ -157,7 +157,7 @@ impl Call<'_> {
             read::get(api, target, &view, params.get("resourceVersion"))?
         };
         answer.warnings.extend(target.resource.warning.clone());
-        Ok(Reply::Answer(finish(answer, accept)))
+        finish(answer, accept).map(Reply::Answer)
     }
 
     async fn write(
@@ -220,11 +220,13 @@ fn check_scope(target: &Target, method: &Method) -> Served<()> {
 }
 
 /// Puts an answer into the form that was asked for.
-fn finish(answer: Answer, accept: Accept) -> Answer {
+fn finish(answer: Answer, accept: Accept) -> Served<Answer> {
     if !accept.yaml {
-        return answer;
+        return Ok(answer);
     }
-    answer
+    let text = String::from_utf8_lossy(&answer.body);
+    let yaml = yaml::json_to_yaml(&text).map_err(|e| Refused::internal(&e.to_string()))?;
+    Ok(Answer { body: yaml.into(), content_type: "application/yaml", ..answer })
 }
 
 fn open_to_all(segments: &[String]) -> Option<Answer> {

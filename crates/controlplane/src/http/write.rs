@@ -10,7 +10,8 @@ use super::read;
 use super::render::{ListMeta, View};
 use crate::api::Api;
 use crate::object::{self, Change, DeleteOptions, Deleted, Outcome, Target, Validation, Write};
-use crate::status::{About, Cause, Refused, Served};
+use crate::schema::FieldError;
+use crate::status::{About, Refused, Served};
 use crate::store::Page;
 
 /// The longest name of a field manager.
@@ -18,9 +19,9 @@ const MANAGER_LIMIT: usize = 128;
 
 /// Reads how a write is to be made. `kind` names the options object in messages.
 pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Served<Write> {
-    let mut causes = Vec::new();
+    let mut errors = Vec::new();
     if params.all("dryRun").iter().any(|v| v != "All") {
-        causes.push(unsupported("dryRun", &json!(params.all("dryRun")), &["All"]));
+        errors.push(FieldError::not_supported("dryRun", &json!(params.all("dryRun")), &["All"]));
     }
     let validation = match params.get("fieldValidation") {
         "" | "Warn" => Validation::Warn,
@@ -28,21 +29,17 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
         "Strict" => Validation::Strict,
         other => {
             let choices = ["Ignore", "Strict", "Warn"];
-            causes.push(unsupported("fieldValidation", &json!(other), &choices));
+            errors.push(FieldError::not_supported("fieldValidation", &json!(other), &choices));
             Validation::Ignore
         }
     };
     let manager = params.get("fieldManager");
     if manager.len() > MANAGER_LIMIT {
-        causes.push(Cause {
-            reason: "FieldValueTooLong".to_owned(),
-            field: "fieldManager".to_owned(),
-            message: format!("Too long: may not be more than {MANAGER_LIMIT} bytes"),
-        });
+        errors.push(FieldError::too_long("fieldManager", 128));
     }
-    if !causes.is_empty() {
+    if !errors.is_empty() {
         let about = About { group: "meta.k8s.io", what: kind, name: "" };
-        return Err(Refused::invalid(about, &causes));
+        return Err(Refused::invalid(about, &errors));
     }
     Ok(Write {
         dry_run: !params.all("dryRun").is_empty(),
@@ -50,15 +47,6 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
         validation,
         body_problems: Vec::new(),
     })
-}
-
-fn unsupported(field: &str, value: &Value, choices: &[&str]) -> Cause {
-    let choices: Vec<_> = choices.iter().map(|c| format!("{c:?}")).collect();
-    Cause {
-        reason: "FieldValueNotSupported".to_owned(),
-        field: field.to_owned(),
-        message: format!("Unsupported value: {value}: supported values: {}", choices.join(", ")),
-    }
 }
 
 /// The manager of a client that names none: its program, as its user agent starts.
@@ -135,25 +123,25 @@ pub(super) fn delete_options(
     let given = |key: &str| Some(params.get(key).to_owned()).filter(|v| !v.is_empty());
     let mut dry: Vec<String> = params.all("dryRun").to_vec();
     dry.extend(body["dryRun"].as_array().into_iter().flatten().filter_map(text));
-    let mut causes = Vec::new();
+    let mut errors = Vec::new();
     if dry.iter().any(|v| v != "All") {
-        causes.push(unsupported("dryRun", &json!(dry), &["All"]));
+        errors.push(FieldError::not_supported("dryRun", &json!(dry), &["All"]));
     }
     let mut propagation = text(&body["propagationPolicy"]).or_else(|| given("propagationPolicy"));
     match propagation.as_deref() {
         None | Some("Foreground" | "Background" | "Orphan") => {}
         Some(other) => {
             let choices = ["Foreground", "Background", "Orphan", "nil"];
-            causes.push(unsupported("propagationPolicy", &json!(other), &choices));
+            errors.push(FieldError::not_supported("propagationPolicy", &json!(other), &choices));
         }
     }
     let orphan = body["orphanDependents"].as_bool().or_else(|| params.flag("orphanDependents"));
     if propagation.is_none() {
         propagation = orphan.map(|o| if o { "Orphan" } else { "Background" }.to_owned());
     }
-    if !causes.is_empty() {
+    if !errors.is_empty() {
         let about = About { group: "meta.k8s.io", what: "DeleteOptions", name: "" };
-        return Err(Refused::invalid(about, &causes));
+        return Err(Refused::invalid(about, &errors));
     }
     Ok(DeleteOptions {
         dry_run: !dry.is_empty(),

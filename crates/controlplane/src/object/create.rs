@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Outcome, Target, Write, form, kind, meta, metadata, namespace, now, text, uid};
 use crate::api::Api;
 use crate::catalog::NAMESPACES;
-use crate::status::{About, Cause, Refused, Served};
+use crate::schema::FieldError;
+use crate::status::{About, Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
 
 /// How often a generated name may turn out to be taken, as in kube-apiserver.
@@ -61,11 +62,11 @@ impl Api {
         metadata.insert("creationTimestamp".to_owned(), json!(now()));
         form::track_creation(target, object, write)?;
         kind::before_create(self, target, object)?;
-        let mut causes = meta::validate(&target.resource, object);
-        causes.extend(form::validate(target, object, None));
-        causes.extend(kind::validate(target, object, None));
-        if !causes.is_empty() {
-            return Err(Refused::invalid(target.about_kind(), &causes));
+        let mut errors = meta::validate(&target.resource, object);
+        errors.extend(form::validate(target, object, None));
+        errors.extend(kind::validate(target, object, None));
+        if !errors.is_empty() {
+            return Err(Refused::invalid(target.about_kind(), &errors));
         }
         form::store(&target.resource, object);
         Ok(())
@@ -137,6 +138,6 @@ fn generated(start: &str) -> String {
 
 /// The refusal of an object that has neither a name nor the wish to be given one.
 pub(super) fn nameless(about: About<'_>) -> Box<Refused> {
-    let cause = Cause::required("metadata.name", "name or generateName is required");
-    Refused::invalid(about, &[cause])
+    let error = FieldError::required("metadata.name", "name or generateName is required");
+    Refused::invalid(about, &[error])
 }

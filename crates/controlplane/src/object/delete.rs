@@ -12,8 +12,10 @@ use crate::store::{self, Draft, Object, Refusal};
 
 /// Namespaces that cannot be deleted.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
-const ORPHAN: &str = "orphan";
-const FOREGROUND: &str = "foregroundDeletion";
+/// What keeps a deleted object until its dependents are let go.
+pub(crate) const ORPHAN: &str = "orphan";
+/// What keeps a deleted object until its dependents are gone.
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// What keeps a deleted definition until its instances are gone.
 pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 /// How long a Pod on a Node may take to end, in seconds, if it does not say.
@@ -54,7 +56,7 @@ impl Api {
     pub(crate) async fn delete(&self, target: &Target, options: &DeleteOptions) -> Served<Deleted> {
         loop {
             let (live, step) = self.decide_delete(target, options)?;
-            let Some(change) = self.deletion(target, &live, &step, options) else {
+            let Some(change) = self.deletion(target, &live, &step) else {
                 return Ok(Deleted::Going(live));
             };
             if options.dry_run {
@@ -77,12 +79,44 @@ impl Api {
     ) -> Served<Deleted> {
         loop {
             let (live, step) = self.decide_delete(target, options)?;
-            let Some(change) = self.deletion(target, &live, &step, options) else {
+            let Some(change) = self.deletion(target, &live, &step) else {
                 return Ok(Deleted::Going(live));
             };
             let delete = change.delete;
             match self.store.commit_blocking(change) {
                 Ok(event) => return Ok(self.deleted(target, event.object.clone(), delete)),
+                Err(Refusal::Moved) => {}
+                Err(refusal) => return Err(target.refused(refusal)),
+            }
+        }
+    }
+
+    /// Changes an object from inside, without the rules for users; deletes it if nothing holds it
+    /// any more.
+    pub(crate) fn amend(&self, target: &Target, change: impl Fn(&mut Value)) -> Served<()> {
+        loop {
+            let live = self
+                .store
+                .get(&target.resource.store, &target.path())
+                .ok_or_else(|| Refused::not_found(target.about()))?;
+            let mut value = live.value();
+            change(&mut value);
+            if value == live.value() {
+                return Ok(());
+            }
+            let change = store::Change {
+                resource: target.resource.store.clone(),
+                path: target.path(),
+                expect: Some(live.revision),
+                within: None,
+                draft: Draft::new(&value),
+                delete: is_last(target, &value),
+            };
+            match self.store.commit_blocking(change) {
+                Ok(_) => {
+                    self.after_write(&target.resource.store);
+                    return Ok(());
+                }
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
             }
@@ -114,13 +148,7 @@ impl Api {
         Ok((live, step(target, value, options)))
     }
 
-    fn deletion(
-        &self,
-        target: &Target,
-        live: &Object,
-        step: &Step,
-        _: &DeleteOptions,
-    ) -> Option<store::Change> {
+    fn deletion(&self, target: &Target, live: &Object, step: &Step) -> Option<store::Change> {
         let draft = match step {
             Step::Wait => return None,
             Step::Remove => Draft::new(&live.value()),
@@ -135,6 +163,15 @@ impl Api {
             delete: matches!(step, Step::Remove),
         })
     }
+}
+
+/// Whether nothing holds an object back any more that is being deleted.
+pub(super) fn is_last(target: &Target, object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    metadata["deletionTimestamp"].is_string()
+        && metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
+        && meta::finalizers(metadata).is_empty()
+        && !kind::held(target, object)
 }
 
 fn check_preconditions(about: About<'_>, live: &Value, options: &DeleteOptions) -> Served<()> {

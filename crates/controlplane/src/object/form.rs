@@ -2,21 +2,31 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, Validation, Write, text};
+use super::{Target, Validation, Write};
 use crate::catalog::Resource;
-use crate::status::{Cause, Refused, Served};
+use crate::schema::{FieldError, Schema};
+use crate::status::{Refused, Served};
 use crate::store::Object;
 
 /// A stored object in the version of `resource`.
 pub(crate) fn in_version(resource: &Resource, object: &Object) -> Value {
     let mut value = object.value();
-    convert(resource, &mut value);
+    convert(resource, &mut value, object.revision);
     value
 }
 
-/// Rewrites a stored value to the version of `resource`.
-pub(crate) fn convert(resource: &Resource, value: &mut Value) {
-    value["apiVersion"] = json!(resource.api_version());
+/// Rewrites a value stored at `revision` to the version of `resource`.
+fn convert(resource: &Resource, value: &mut Value, revision: u64) {
+    let api_version = resource.api_version();
+    let other = value["apiVersion"] != api_version.as_str();
+    value["apiVersion"] = json!(api_version);
+    if other || resource.custom().is_some_and(|custom| revision < custom.since) {
+        // It was written under another schema; kube-apiserver reads it by that of the request.
+        if let Some(schema) = schema(resource) {
+            schema.prune(value);
+            schema.default(value);
+        }
+    }
     if resource.group == "events.k8s.io" {
         super::kind::event_from_core(value);
     }
@@ -34,12 +44,21 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
 /// Gives what the client is to be warned of.
 pub(super) fn decode(target: &Target, object: &mut Value, write: &Write) -> Served<Vec<String>> {
     check_type(&target.resource, object)?;
-    let problems = write.body_problems.clone();
+    let mut problems = write.body_problems.clone();
+    if let Some(schema) = schema(&target.resource) {
+        let unknown = schema.prune(object);
+        problems.extend(unknown.iter().map(|path| format!("unknown field {path:?}")));
+        schema.default(object);
+    }
     match write.validation {
         Validation::Strict if !problems.is_empty() => Err(strict(&target.resource, &problems)),
         Validation::Warn => Ok(problems),
         Validation::Strict | Validation::Ignore => Ok(Vec::new()),
     }
+}
+
+fn schema(resource: &Resource) -> Option<&Schema> {
+    resource.custom().and_then(|custom| custom.schema.as_deref())
 }
 
 fn strict(resource: &Resource, problems: &[String]) -> Box<Refused> {
@@ -97,8 +116,8 @@ pub(super) fn track_update(_: &Target, _: &Value, _: &mut Value, _: &Write) -> S
 }
 
 /// Checks an object against its schema.
-pub(super) fn validate(_: &Target, _: &Value, _: Option<&Value>) -> Vec<Cause> {
-    Vec::new()
+pub(super) fn validate(target: &Target, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    schema(&target.resource).map(|schema| schema.validate(new, old)).unwrap_or_default()
 }
 
 /// Whether two states differ in nothing but their revision and the times of managed fields.
@@ -120,6 +139,5 @@ fn bare(object: &Value) -> Value {
         // An absent list and an empty one are one state.
         metadata.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|a| !a.is_empty()));
     }
-    let _ = text;
     object
 }

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{Target, now, text};
 use crate::api::Api;
 use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
-use crate::status::{Cause, Served};
+use crate::schema::{FieldError, Schema};
+use crate::status::Served;
 
 /// Resources whose built-in strategy counts generations.
 const GENERATIONS: [&str; 6] = [
@@ -112,7 +113,7 @@ pub(super) fn before_update(
 }
 
 /// Checks what schemas cannot say.
-pub(super) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+pub(super) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     if target.resource.is(DEFINITIONS) {
         return validate_definition(object, old);
     }
@@ -148,9 +149,9 @@ fn establish(api: &Api, target: &Target, object: &mut Value) {
     catalog::establish(object, &now(), taken);
 }
 
-fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let spec = &object["spec"];
-    let mut causes = Vec::new();
+    let mut errors = Vec::new();
     let (group, plural) = (text(spec, "group"), text(&spec["names"], "plural"));
     for (field, value) in [
         ("spec.group", group),
@@ -159,33 +160,27 @@ fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<Cause> {
         ("spec.scope", text(spec, "scope")),
     ] {
         if value.is_none() {
-            causes.push(Cause::required(field, ""));
+            errors.push(FieldError::required(field, ""));
         }
     }
     let want = format!("{}.{}", plural.unwrap_or_default(), group.unwrap_or_default());
     if object["metadata"]["name"] != want.as_str() {
-        let why = format!("must be spec.names.plural+\".\"+spec.group (want {want:?})")
-            .replace(&format!(" (want {want:?})"), "");
-        causes.push(Cause::invalid("metadata.name", &object["metadata"]["name"], &why));
+        let why = "must be spec.names.plural+\".\"+spec.group";
+        errors.push(FieldError::invalid("metadata.name", &object["metadata"]["name"], why));
     }
     let versions = spec["versions"].as_array().map_or(&[][..], Vec::as_slice);
     if versions.iter().filter(|v| v["storage"] == true).count() != 1 {
-        causes.push(Cause::invalid(
+        errors.push(FieldError::invalid(
             "spec.versions",
             &spec["versions"],
             "must have exactly one version marked as storage version",
         ));
     }
-    for (position, version) in versions.iter().enumerate() {
-        let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
-        if !version["schema"]["openAPIV3Schema"].is_object() {
-            causes.push(Cause::required(&field, "schemas are required"));
-        }
-    }
+    errors.extend(validate_schemas(versions));
     if let Some(old) = old {
         for field in ["group", "scope"] {
             if old["spec"][field] != spec[field] {
-                causes.push(Cause::invalid(
+                errors.push(FieldError::invalid(
                     &format!("spec.{field}"),
                     &spec[field],
                     "field is immutable",
@@ -193,7 +188,33 @@ fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<Cause> {
             }
         }
     }
-    causes
+    errors
+}
+
+/// Checks the schemas of all versions. When they are the same, messages name the place that the
+/// internal form of kube-apiserver keeps a shared schema in.
+fn validate_schemas(versions: &[Value]) -> Vec<FieldError> {
+    let schema = |version: &Value| version["schema"]["openAPIV3Schema"].clone();
+    let shared = versions.windows(2).all(|pair| schema(&pair[0]) == schema(&pair[1]));
+    let mut errors = Vec::new();
+    for (position, version) in versions.iter().enumerate() {
+        if shared && position > 0 {
+            break;
+        }
+        let field = if shared {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("spec.versions[{position}].schema.openAPIV3Schema")
+        };
+        let schema = schema(version);
+        if !schema.is_object() {
+            let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
+            errors.push(FieldError::required(field, "schemas are required"));
+        } else if let Err(wrong) = Schema::compile(&schema) {
+            errors.extend(wrong.into_iter().map(|e| e.within(&field)));
+        }
+    }
+    errors
 }
 
 /// Shows a core Event as one of events.k8s.io.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Target, create, metadata, text};
 use crate::catalog::Resource;
-use crate::status::{Cause, Refused, Served};
+use crate::schema::FieldError;
+use crate::status::{Refused, Served};
 
 const IMMUTABLE: [&str; 6] = [
     "name",
@@ -15,7 +16,7 @@ const IMMUTABLE: [&str; 6] = [
     "deletionGracePeriodSeconds",
 ];
 /// The most bytes of all annotations together.
-const ANNOTATION_BYTES: usize = 256 << 10;
+const ANNOTATION_BYTES: i64 = 256 << 10;
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
@@ -65,51 +66,49 @@ pub(super) fn name_mismatch(object: &str, url: &str) -> Box<Refused> {
 }
 
 /// Checks the metadata of an object about to be stored.
-pub(super) fn validate(resource: &Resource, object: &Value) -> Vec<Cause> {
+pub(super) fn validate(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let metadata = &object["metadata"];
-    let mut causes = Vec::new();
+    let mut errors = Vec::new();
     if let Some(start) = text(metadata, "generateName")
         && text(metadata, "name").is_none()
     {
-        check_name(resource, start.trim_end_matches('-'), "metadata.generateName", &mut causes);
+        check_name(resource, start.trim_end_matches('-'), "metadata.generateName", &mut errors);
     }
     let name = metadata["name"].as_str().unwrap_or_default();
-    check_name(resource, name, "metadata.name", &mut causes);
+    check_name(resource, name, "metadata.name", &mut errors);
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
-        check_key("metadata.labels", key, &mut causes);
-        check_label_value(key, value, &mut causes);
+        check_key("metadata.labels", key, &mut errors);
+        check_label_value(value, &mut errors);
     }
     let mut bytes = 0;
     for (key, value) in metadata["annotations"].as_object().into_iter().flatten() {
-        check_key("metadata.annotations", &key.to_lowercase(), &mut causes);
+        check_key("metadata.annotations", &key.to_lowercase(), &mut errors);
         bytes += key.len() + value.as_str().map_or(0, str::len);
     }
-    if bytes > ANNOTATION_BYTES {
-        causes.push(Cause {
-            reason: "FieldValueTooLong".to_owned(),
-            field: "metadata.annotations".to_owned(),
-            message: format!("Too long: may not be more than {ANNOTATION_BYTES} bytes"),
-        });
+    if i64::try_from(bytes).is_ok_and(|bytes| bytes > ANNOTATION_BYTES) {
+        errors.push(FieldError::too_long("metadata.annotations", ANNOTATION_BYTES));
     }
-    check_owners(metadata, &mut causes);
-    check_finalizers(metadata, &mut causes);
-    causes
+    check_owners(metadata, &mut errors);
+    check_finalizers(metadata, &mut errors);
+    errors
 }
 
 /// Checks what must not change between two states of an object.
-pub(super) fn validate_update(old: &Value, new: &Value) -> Vec<Cause> {
+pub(super) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
     let (old, new) = (&old["metadata"], &new["metadata"]);
-    let mut causes: Vec<_> = IMMUTABLE
+    let mut errors: Vec<_> = IMMUTABLE
         .iter()
         .filter(|key| old[**key] != new[**key])
-        .map(|key| Cause::invalid(&format!("metadata.{key}"), &new[*key], "field is immutable"))
+        .map(|key| {
+            FieldError::invalid(&format!("metadata.{key}"), &new[*key], "field is immutable")
+        })
         .collect();
     if old["deletionTimestamp"].is_string() {
         let before = finalizers(old);
         let added: Vec<_> = finalizers(new).into_iter().filter(|f| !before.contains(f)).collect();
         if !added.is_empty() {
             let list: Vec<_> = added.iter().map(|f| format!("{f:?}")).collect();
-            causes.push(Cause::forbidden(
+            errors.push(FieldError::forbidden(
                 "metadata.finalizers",
                 &format!(
                     "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
@@ -118,7 +117,7 @@ pub(super) fn validate_update(old: &Value, new: &Value) -> Vec<Cause> {
             ));
         }
     }
-    causes
+    errors
 }
 
 /// `metadata.finalizers`.
@@ -126,15 +125,15 @@ pub(super) fn finalizers(metadata: &Value) -> Vec<&str> {
     metadata["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-fn check_name(resource: &Resource, name: &str, field: &str, causes: &mut Vec<Cause>) {
-    let bad = |why: &str| Cause::invalid(field, &json!(name), why);
+fn check_name(resource: &Resource, name: &str, field: &str, errors: &mut Vec<FieldError>) {
+    let bad = |why: &str| FieldError::invalid(field, &json!(name), why);
     if resource.group == "rbac.authorization.k8s.io" || &*resource.store == "/events" {
         if name == "." || name == ".." {
-            causes.push(bad(&format!("may not be '{name}'")));
+            errors.push(bad(&format!("may not be '{name}'")));
         }
         for part in ["/", "%"] {
             if name.contains(part) {
-                causes.push(bad(&format!("may not contain '{part}'")));
+                errors.push(bad(&format!("may not contain '{part}'")));
             }
         }
         return;
@@ -147,10 +146,10 @@ fn check_name(resource: &Resource, name: &str, field: &str, causes: &mut Vec<Cau
         _ => (253, SUBDOMAIN, is_subdomain(name)),
     };
     if name.len() > limit {
-        causes.push(bad(&format!("must be no more than {limit} bytes")));
+        errors.push(bad(&format!("must be no more than {limit} bytes")));
     }
     if !holds {
-        causes.push(bad(rule));
+        errors.push(bad(rule));
     }
 }
 
@@ -170,8 +169,8 @@ fn is_qualified(part: &str) -> bool {
         && edge(part.bytes().last())
 }
 
-fn check_key(field: &str, key: &str, causes: &mut Vec<Cause>) {
-    let mut bad = |why: &str| causes.push(Cause::invalid(field, &json!(key), why));
+fn check_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
+    let mut bad = |why: &str| errors.push(FieldError::invalid(field, &json!(key), why));
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
@@ -198,18 +197,17 @@ fn check_key(field: &str, key: &str, causes: &mut Vec<Cause>) {
     }
 }
 
-fn check_label_value(key: &str, value: &Value, causes: &mut Vec<Cause>) {
+fn check_label_value(value: &Value, errors: &mut Vec<FieldError>) {
     let text = value.as_str().unwrap_or_default();
-    let _ = key;
     if text.len() > 63 {
-        causes.push(Cause::invalid("metadata.labels", value, "must be no more than 63 bytes"));
+        errors.push(FieldError::invalid("metadata.labels", value, "must be no more than 63 bytes"));
     }
     if !text.is_empty() && !is_qualified(text) {
-        causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
+        errors.push(FieldError::invalid("metadata.labels", value, LABEL_VALUE));
     }
 }
 
-fn check_owners(metadata: &Value, causes: &mut Vec<Cause>) {
+fn check_owners(metadata: &Value, errors: &mut Vec<FieldError>) {
     let mut controllers = Vec::new();
     for owner in metadata["ownerReferences"].as_array().into_iter().flatten() {
         for key in ["apiVersion", "kind", "name", "uid"] {
@@ -221,7 +219,7 @@ fn check_owners(metadata: &Value, causes: &mut Vec<Cause>) {
                 } else {
                     "must not be empty"
                 };
-                causes.push(Cause::invalid(&field, &value, why));
+                errors.push(FieldError::invalid(&field, &value, why));
             }
         }
         if owner["controller"] == true {
@@ -233,20 +231,24 @@ fn check_owners(metadata: &Value, causes: &mut Vec<Cause>) {
             "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
             controllers[0], controllers[1]
         );
-        causes.push(Cause::invalid("metadata.ownerReferences", &metadata["ownerReferences"], &why));
+        errors.push(FieldError::invalid(
+            "metadata.ownerReferences",
+            &metadata["ownerReferences"],
+            &why,
+        ));
     }
 }
 
-fn check_finalizers(metadata: &Value, causes: &mut Vec<Cause>) {
+fn check_finalizers(metadata: &Value, errors: &mut Vec<FieldError>) {
     let all = finalizers(metadata);
     for finalizer in &all {
         let standard = matches!(*finalizer, "orphan" | "foregroundDeletion" | "kubernetes");
         if !standard && !finalizer.contains('/') {
-            check_key("metadata.finalizers", finalizer, causes);
+            check_key("metadata.finalizers", finalizer, errors);
         }
     }
     if all.contains(&"orphan") && all.contains(&"foregroundDeletion") {
-        causes.push(Cause::invalid(
+        errors.push(FieldError::invalid(
             "metadata.finalizers",
             &metadata["finalizers"],
             "finalizer orphan and foregroundDeletion cannot be both set",

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub(crate) use delete::{DeleteOptions, Deleted};
+pub(crate) use delete::{CLEANUP, DeleteOptions, Deleted, FOREGROUND, ORPHAN};
 pub(crate) use form::in_version;
 pub(crate) use kind::create_on_update;
 pub(crate) use update::Change;

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::delete::is_last;
 use super::{Outcome, Target, Write, carry, form, kind, meta, metadata, text};
 use crate::api::Api;
-use crate::status::{Cause, Refused, Served};
+use crate::schema::{FieldError, FieldErrorKind};
+use crate::status::{Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
 
 /// How often a patch is tried again when the object changes under it.
@@ -84,12 +86,12 @@ impl Api {
             form::track_update(target, &old, &mut new, write)?;
         }
         bump_generation(target, &old, &mut new);
-        let mut causes = meta::validate(&target.resource, &new);
-        causes.extend(meta::validate_update(&old, &new));
-        causes.extend(form::validate(target, &new, Some(&old)));
-        causes.extend(kind::validate(target, &new, Some(&old)));
-        if !causes.is_empty() {
-            return Err(Refused::invalid(target.about_kind(), &causes));
+        let mut errors = meta::validate(&target.resource, &new);
+        errors.extend(meta::validate_update(&old, &new));
+        errors.extend(form::validate(target, &new, Some(&old)));
+        errors.extend(kind::validate(target, &new, Some(&old)));
+        if !errors.is_empty() {
+            return Err(Refused::invalid(target.about_kind(), &errors));
         }
         let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
         if form::same(&old, &new) {
@@ -158,14 +160,14 @@ fn check_place(target: &Target, old: &Value, new: &mut Value) -> Served<()> {
     let revision = metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default();
     if revision.is_empty() || revision == "0" {
         if !kind::unconditional_update(&target.resource) {
-            let value = if revision.is_empty() { json!(0) } else { json!(revision) };
-            let mut cause = Cause::invalid(
-                "metadata.resourceVersion",
-                &value,
-                "must be specified for an update",
-            );
-            cause.message = cause.message.replace("value: 0:", "value: 0x0:");
-            return Err(Refused::invalid(target.about_kind(), &[cause]));
+            let shown = if revision.is_empty() { "0x0" } else { "0" };
+            let error = FieldError {
+                field: "metadata.resourceVersion".to_owned(),
+                kind: FieldErrorKind::Invalid,
+                bad_value: shown.to_owned(),
+                detail: "must be specified for an update".to_owned(),
+            };
+            return Err(Refused::invalid(target.about_kind(), &[error]));
         }
     } else if old["metadata"]["resourceVersion"] != revision {
         return Err(Refused::modified(target.about()));
@@ -229,13 +231,4 @@ fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);
     }
-}
-
-/// Whether nothing holds an object back any more that is being deleted.
-fn is_last(target: &Target, new: &Value) -> bool {
-    let metadata = &new["metadata"];
-    metadata["deletionTimestamp"].is_string()
-        && metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
-        && meta::finalizers(metadata).is_empty()
-        && !kind::held(target, new)
 }

@@ -69,9 +69,13 @@ impl Store {
         *self.shared.observer.lock() = Some(observer);
     }
 
-    /// Stops telling the observer, and writing to the log.
-    pub(crate) fn close(&self) {
+    /// Stops telling the observer.
+    pub(crate) fn stop_observing(&self) {
         *self.shared.observer.lock() = None;
+    }
+
+    /// Stops writing to the log, after what was handed in.
+    pub(crate) fn close(&self) {
         if let Writer::Grouped(group) = &self.writer {
             group.stop();
         }

@@ -1,7 +1,9 @@
 //! Tables: what `kubectl get` shows.
 
 mod age;
+mod builtin;
 mod jsonpath;
+mod workload;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,18 +47,39 @@ pub(crate) struct Table<'a> {
 impl Table<'_> {
     /// The table of `objects`, without metadata, as an object of `api_version`.
     pub(crate) fn render(&self, objects: &[Value], api_version: &str) -> Value {
+        if self.resource.custom().is_none() {
+            return self.render_built_in(objects, api_version);
+        }
         let columns: Vec<_> = self.resource.columns.iter().map(definition).collect();
         let paths: Vec<_> =
             self.resource.columns.iter().map(|c| JsonPath::parse(&c.path)).collect();
         let rows: Vec<_> =
             objects.iter().map(|object| self.row(object, &paths, api_version)).collect();
-        json!({
-            "kind": "Table",
-            "apiVersion": api_version,
-            "metadata": {},
-            "columnDefinitions": columns,
-            "rows": rows,
-        })
+        table(api_version, &json!(columns), &json!(rows))
+    }
+
+    fn render_built_in(&self, objects: &[Value], api_version: &str) -> Value {
+        let columns = builtin::columns(&self.resource.store);
+        let rows: Vec<_> = objects
+            .iter()
+            .map(|object| {
+                let cells = columns.iter().map(|c| c.3.show(object, self.now)).collect();
+                self.with_object(cells, object, api_version)
+            })
+            .collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|c| {
+                json!({
+                    "name": c.0,
+                    "type": c.1,
+                    "format": if c.0 == "Name" { "name" } else { "" },
+                    "description": builtin::description(c.0),
+                    "priority": c.2,
+                })
+            })
+            .collect();
+        table(api_version, &json!(columns), &json!(rows))
     }
 
     fn row(&self, object: &Value, paths: &[Option<JsonPath>], api_version: &str) -> Value {
@@ -70,6 +93,10 @@ impl Table<'_> {
                 found.first().map_or(Value::Null, |value| self.cell(&column.kind, value))
             })
             .collect();
+        self.with_object(cells, object, api_version)
+    }
+
+    fn with_object(&self, cells: Vec<Value>, object: &Value, api_version: &str) -> Value {
         let mut row = json!({"cells": cells});
         match self.include {
             Include::None => {}
@@ -100,6 +127,16 @@ impl Table<'_> {
             _ => Value::Null,
         }
     }
+}
+
+fn table(api_version: &str, columns: &Value, rows: &Value) -> Value {
+    json!({
+        "kind": "Table",
+        "apiVersion": api_version,
+        "metadata": {},
+        "columnDefinitions": columns,
+        "rows": rows,
+    })
 }
 
 fn definition(column: &Column) -> Value {

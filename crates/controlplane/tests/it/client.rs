@@ -165,3 +165,129 @@ async fn objects_need_their_namespace() {
         .collect();
     assert_eq!(names, ["default", "kube-node-lease", "kube-public", "kube-system"]);
 }
+
+async fn gone(api: &Api<ConfigMap>, name: &str) {
+    let gone = kube::runtime::wait::await_condition(api.clone(), name, |o: Option<&ConfigMap>| {
+        o.is_none()
+    });
+    gone.await.unwrap();
+}
+
+async fn owned(api: &Api<ConfigMap>, name: &str, owner: &ConfigMap) -> ConfigMap {
+    let mut object = config_map(name);
+    object.metadata.owner_references = Some(vec![
+        serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "name": owner.name_any(),
+            "uid": owner.uid(), "blockOwnerDeletion": true,
+        }))
+        .unwrap(),
+    ]);
+    api.create(&PostParams::default(), &object).await.unwrap()
+}
+
+#[tokio::test]
+async fn dependents_go_with_their_owner() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    for params in [DeleteParams::background(), DeleteParams::foreground()] {
+        let owner = api.create(&PostParams::default(), &config_map("owner")).await.unwrap();
+        let child = owned(&api, "child", &owner).await;
+        owned(&api, "grandchild", &child).await;
+        api.delete("owner", &params).await.unwrap();
+        for name in ["grandchild", "child", "owner"] {
+            gone(&api, name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn orphans_stay() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let owner = api.create(&PostParams::default(), &config_map("owner")).await.unwrap();
+    owned(&api, "child", &owner).await;
+    api.delete("owner", &DeleteParams::orphan()).await.unwrap();
+    gone(&api, "owner").await;
+    assert_eq!(api.get("child").await.unwrap().metadata.owner_references, None);
+}
+
+#[tokio::test]
+async fn an_object_of_a_missing_owner_goes() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let mut owner = config_map("never");
+    owner.metadata.uid = Some("11111111-2222-4333-8444-555555555555".to_owned());
+    owned(&api, "child", &owner).await;
+    gone(&api, "child").await;
+}
+
+#[tokio::test]
+async fn namespaces_take_their_content_along() {
+    let (_server, client) = toy::server();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let home: Namespace = serde_json::from_value(json!({"metadata": {"name": "home"}})).unwrap();
+    let home = namespaces.create(&PostParams::default(), &home).await.unwrap();
+    assert_eq!(home.labels()["kubernetes.io/metadata.name"], "home");
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), "home");
+    let mut held = config_map("held");
+    held.metadata.finalizers = Some(vec!["example.com/hold".to_owned()]);
+    api.create(&PostParams::default(), &config_map("free")).await.unwrap();
+    api.create(&PostParams::default(), &held).await.unwrap();
+    let going = namespaces.delete("home", &DeleteParams::default()).await.unwrap().left().unwrap();
+    assert_eq!(going.status.unwrap().phase.as_deref(), Some("Terminating"));
+    let error = api.create(&PostParams::default(), &config_map("late")).await.unwrap_err();
+    assert_eq!(
+        refusal(&error).2,
+        "configmaps \"late\" is forbidden: unable to create new content in namespace home because it is being terminated"
+    );
+    gone(&api, "free").await;
+    let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    api.patch("held", &PatchParams::default(), &free).await.unwrap();
+    let gone = |o: Option<&Namespace>| o.is_none();
+    kube::runtime::wait::await_condition(namespaces, "home", gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn definitions_take_their_instances_along() {
+    let (_server, client) = toy::server();
+    toy::define(&client).await;
+    toy::widgets(&client).create(&PostParams::default(), &toy::widget("w")).await.unwrap();
+    let api: Api<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> =
+        Api::all(client.clone());
+    api.delete("widgets.toys.example", &DeleteParams::default()).await.unwrap();
+    kube::runtime::wait::await_condition(api, "widgets.toys.example", |o: Option<&_>| o.is_none())
+        .await
+        .unwrap();
+    let error = toy::widgets(&client).list(&ListParams::default()).await.unwrap_err();
+    assert_eq!(refusal(&error).0, 404);
+    toy::define(&client).await;
+    assert_eq!(toy::widgets(&client).list(&ListParams::default()).await.unwrap().items.len(), 0);
+}
+
+#[tokio::test]
+async fn schemas_are_enforced() {
+    let (_server, client) = toy::server();
+    toy::define(&client).await;
+    let api = toy::widgets(&client);
+    let mut bad = toy::widget("w");
+    bad.data["spec"]["size"] = json!("huge");
+    let error = api.create(&PostParams::default(), &bad).await.unwrap_err();
+    assert_eq!(
+        refusal(&error),
+        (422, "Invalid".to_owned(), "Widget.toys.example \"w\" is invalid: spec.size: Unsupported value: \"huge\": supported values: \"small\", \"large\"".to_owned())
+    );
+    let mut odd = toy::widget("w");
+    odd.data["spec"]["unknown"] = json!(1);
+    let strict = http::Request::post(
+        "/apis/toys.example/v1/namespaces/default/widgets?fieldValidation=Strict",
+    )
+    .body(serde_json::to_vec(&odd).unwrap())
+    .unwrap();
+    let error = client.request::<serde_json::Value>(strict).await.unwrap_err();
+    assert_eq!(
+        refusal(&error).2,
+        "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field \"spec.unknown\""
+    );
+    let made = api.create(&PostParams::default(), &odd).await.unwrap();
+    assert_eq!(made.data["spec"], json!({"size": "small", "color": "red"}));
+}

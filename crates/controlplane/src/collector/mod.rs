@@ -1,0 +1,242 @@
+//! What follows by itself: dependents go with their owners, contents with their namespace, instances
+//! with their definition; Events end after an hour.
+//!
+//! One thread hears of every change and answers with further ones, as the controllers of
+//! kube-controller-manager do. What fails is tried again every second.
+
+mod content;
+mod owner;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::Error;
+use crate::api::Api;
+use crate::catalog::{DEFINITIONS, NAMESPACES};
+use crate::object::{DeleteOptions, Target, Write};
+use crate::status::Served;
+use crate::store::{Event, Path, ResourceId};
+
+/// How long Events are kept.
+const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
+const EVENTS: &str = "/events";
+/// How often it is looked for Events that are too old.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long failed work waits.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    /// An object that may have lost its owners.
+    Owned(ResourceId, Path),
+    /// An object on its way out.
+    Leaving(ResourceId, Path),
+    /// A namespace that is new.
+    Settle(Path),
+}
+
+/// The thread.
+pub(crate) struct Collector {
+    thread: JoinHandle<()>,
+}
+
+impl Collector {
+    /// Starts on what `api` holds and goes on with what changes.
+    pub(crate) fn start(api: &Arc<Api>) -> Result<Self, Error> {
+        let (sender, events) = mpsc::channel();
+        api.store.observe(sender);
+        let mut work = Work { api: api.clone(), todo: BTreeSet::new() };
+        let thread = std::thread::Builder::new()
+            .name("controlplane-gc".to_owned())
+            .spawn(move || work.run(&events))
+            .map_err(|e| Error::Start(format!("collector thread: {e}")))?;
+        Ok(Self { thread })
+    }
+
+    /// Waits for the thread, which ends when the store no longer tells it of changes.
+    pub(crate) fn join(self) {
+        // A panic in the thread has been reported by the panic hook already.
+        let _ = self.thread.join();
+    }
+}
+
+struct Work {
+    api: Arc<Api>,
+    todo: BTreeSet<Task>,
+}
+
+impl Work {
+    fn run(&mut self, events: &mpsc::Receiver<Arc<Event>>) {
+        self.review_everything();
+        self.work();
+        let mut sweep = Instant::now();
+        loop {
+            let wait = if self.todo.is_empty() { SWEEP_EVERY } else { RETRY_AFTER };
+            match events.recv_timeout(wait) {
+                Ok(event) => {
+                    self.hear(&event);
+                    for event in events.try_iter() {
+                        self.hear(&event);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            self.work();
+            if sweep.elapsed() >= SWEEP_EVERY {
+                sweep = Instant::now();
+                self.sweep_events();
+            }
+        }
+    }
+
+    /// After a restart: whatever was not finished.
+    fn review_everything(&mut self) {
+        for resource in self.api.store.resources() {
+            for (path, object) in self.api.store.all(&resource, "") {
+                if object.meta.deleting {
+                    self.todo.insert(Task::Leaving(resource.clone(), path.clone()));
+                }
+                if !object.meta.owners.is_empty() {
+                    self.todo.insert(Task::Owned(resource.clone(), path.clone()));
+                }
+                if *resource == *NAMESPACES {
+                    self.todo.insert(Task::Settle(path));
+                }
+            }
+        }
+    }
+
+    /// Notes what an event asks for.
+    fn hear(&mut self, event: &Event) {
+        let meta = &event.object.meta;
+        let place = || (event.resource.clone(), event.path.clone());
+        if event.deleted {
+            for (resource, path) in self.api.store.dependents(&meta.uid) {
+                self.todo.insert(Task::Owned(resource, path));
+            }
+            for owner in &meta.owners {
+                self.leaving_if_marked(self.api.store.place(owner));
+            }
+            if let Some((namespace, _)) = event.path.split_once('/') {
+                self.leaving_if_marked(Some((NAMESPACES.into(), namespace.into())));
+            }
+            let index = self.api.catalog.index();
+            if let Some(custom) = index.stored(&event.resource).and_then(|r| r.custom()) {
+                let definition = custom.definition.as_str().into();
+                self.leaving_if_marked(Some((DEFINITIONS.into(), definition)));
+            }
+            return;
+        }
+        let (resource, path) = place();
+        if meta.deleting {
+            self.todo.insert(Task::Leaving(resource.clone(), path.clone()));
+            for owner in &meta.owners {
+                self.leaving_if_marked(self.api.store.place(owner));
+            }
+        }
+        let owners_before = event.previous.as_ref().map(|p| &p.meta.owners);
+        if !meta.owners.is_empty() && owners_before != Some(&meta.owners) {
+            self.todo.insert(Task::Owned(resource, path));
+        } else if *event.resource == *NAMESPACES && event.previous.is_none() {
+            self.todo.insert(Task::Settle(path));
+        }
+    }
+
+    fn leaving_if_marked(&mut self, place: Option<(ResourceId, Path)>) {
+        if let Some((resource, path)) = place
+            && self.api.store.get(&resource, &path).is_some_and(|o| o.meta.deleting)
+        {
+            self.todo.insert(Task::Leaving(resource, path));
+        }
+    }
+
+    /// Does what is noted; what fails stays noted.
+    fn work(&mut self) {
+        for task in std::mem::take(&mut self.todo) {
+            let done = match &task {
+                Task::Owned(resource, path) => owner::review(&self.api, resource, path),
+                Task::Leaving(resource, path) => self.leave(resource, path),
+                Task::Settle(namespace) => settle(&self.api, namespace),
+            };
+            if let Err(refused) = done
+                && refused.code >= 500
+            {
+                tracing::warn!(?task, answer = %refused.body(), "cleaning up did not work yet");
+                self.todo.insert(task);
+            }
+        }
+    }
+
+    fn leave(&self, resource: &ResourceId, path: &str) -> Served<()> {
+        owner::leave(&self.api, resource, path)?;
+        match &**resource {
+            NAMESPACES => content::empty_namespace(&self.api, path),
+            DEFINITIONS => content::empty_definition(&self.api, path),
+            _ => Ok(()),
+        }
+    }
+
+    fn sweep_events(&self) {
+        let now = Timestamp::now();
+        let Some(target) = target(&self.api, EVENTS, "/") else { return };
+        for (path, object) in self.api.store.all(EVENTS, "") {
+            let event = object.value();
+            let last = [
+                "/lastTimestamp",
+                "/series/lastObservedTime",
+                "/eventTime",
+                "/metadata/creationTimestamp",
+            ]
+            .iter()
+            .filter_map(|p| event.pointer(p)?.as_str()?.parse::<Timestamp>().ok())
+            .max();
+            if last.is_some_and(|last| now.duration_since(last) > EVENT_LIFE) {
+                let (namespace, name) = path.split_once('/').unwrap_or(("", &path));
+                let old = Target {
+                    namespace: namespace.to_owned(),
+                    name: name.to_owned(),
+                    ..target.clone()
+                };
+                if let Err(refused) = self.api.delete_blocking(&old, &DeleteOptions::default()) {
+                    tracing::debug!(answer = %refused.body(), "an old Event stays");
+                }
+            }
+        }
+    }
+}
+
+/// The stored object at `path` as something to act on.
+fn target(api: &Api, resource: &str, path: &str) -> Option<Target> {
+    let resource = api.catalog.index().stored(resource)?.clone();
+    let (namespace, name) = if resource.namespaced { path.split_once('/')? } else { ("", path) };
+    Some(Target {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        subresource: String::new(),
+        resource,
+    })
+}
+
+/// Gives a new namespace its ServiceAccount.
+fn settle(api: &Api, namespace: &str) -> Served<()> {
+    if api.store.get(NAMESPACES, namespace).is_none_or(|home| home.meta.deleting) {
+        return Ok(());
+    }
+    let path = format!("{namespace}/default");
+    let Some(target) = target(api, "/serviceaccounts", &path) else { return Ok(()) };
+    if api.store.get("/serviceaccounts", &path).is_some() {
+        return Ok(());
+    }
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
+    });
+    let write = Write { manager: "kube-controller-manager".to_owned(), ..Write::default() };
+    futures::executor::block_on(api.create(&target, account, &write)).map(drop)
+}
