@@ -14,9 +14,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
 use crate::clock::Clock;
-use crate::event::Recorder;
+use crate::event::{Outlet, Post, Posting, Recorder};
 use crate::feed::{Feed, Selection, Store};
-use crate::{Metrics, Watchable};
+use crate::{Compute, Metrics, Watchable};
+
+/// What a host needs.
+pub struct Context {
+    /// The API client: of a cluster or of the embedded control plane.
+    pub client: Client,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The metrics to feed.
+    pub metrics: Metrics,
+    /// Where events are posted to besides the API server, and the name of this process there.
+    pub post: Option<(Arc<dyn Post>, String)>,
+    /// Ends watches and controllers.
+    pub stop: CancellationToken,
+}
 
 /// How controllers run; the fields are upstream's flags with their defaults.
 #[derive(Debug, Clone)]
@@ -33,7 +47,7 @@ pub struct Options {
     pub namespace: Option<String>,
     /// `--watch-label-selector`: which objects this process is responsible for.
     pub label_selector: Option<String>,
-    /// `--watch-configs-label-selector`: which Secrets and ConfigMaps wake objects.
+    /// `--watch-configs-label-selector`: which Secrets and `ConfigMap`s wake objects.
     pub configs_label_selector: Option<String>,
     /// How long turns get to end when the process does.
     pub grace: Duration,
@@ -44,7 +58,7 @@ impl Default for Options {
         Self {
             concurrent: 4,
             min_retry_delay: Duration::from_millis(750),
-            max_retry_delay: Duration::from_secs(15 * 60),
+            max_retry_delay: Duration::from_mins(15),
             interval_jitter: 0,
             namespace: None,
             label_selector: None,
@@ -64,6 +78,7 @@ pub struct Host {
     pub(crate) recorder: Recorder,
     pub(crate) options: Arc<Options>,
     pub(crate) activity: Activity,
+    compute: Compute,
     feeds: Arc<Mutex<Feeds>>,
     stop: CancellationToken,
 }
@@ -71,21 +86,26 @@ pub struct Host {
 type Feeds = HashMap<(TypeId, Option<String>), Box<dyn Any + Send + Sync>>;
 
 impl Host {
-    /// A host whose watches and controllers end with `stop`.
-    pub fn new(
-        client: Client,
-        clock: Arc<dyn Clock>,
-        metrics: Metrics,
-        recorder: Recorder,
-        stop: CancellationToken,
-    ) -> Self {
+    /// A host whose watches and controllers end with `context.stop`. Must be called within the
+    /// runtime.
+    pub fn new(context: Context) -> Self {
+        let Context { client, clock, metrics, post, stop } = context;
+        let activity = Activity::default();
+        let posting = post.map(|(post, name)| Posting::start(post, Arc::clone(&clock), &name));
+        let recorder = Recorder::start(Outlet {
+            client: client.clone(),
+            clock: Arc::clone(&clock),
+            posting,
+            activity: activity.clone(),
+        });
         Self {
             client,
             clock,
             metrics,
             recorder,
             options: Arc::default(),
-            activity: Activity::default(),
+            compute: Compute::default(),
+            activity,
             feeds: Arc::default(),
             stop,
         }
@@ -106,6 +126,11 @@ impl Host {
     /// The clock, for the few that schedule things of their own.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// The pool for pure work.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// Ends with the process.

@@ -20,25 +20,35 @@
 //! It knows no GitOps, reads no flags and environment, binds no socket: the binary does.
 
 mod activity;
+mod backoff;
+mod board;
 pub mod clock;
+mod compute;
 mod condition;
 pub mod event;
 mod feed;
 mod host;
-pub mod metric;
+pub mod lease;
+mod metric;
 mod outcome;
 mod patch;
+pub mod probe;
+mod queue;
 mod reconcile;
 mod reference;
+mod runner;
+pub mod secret;
 mod turn;
 mod watch;
 
+pub use compute::{Compute, Panicked};
 pub use event::Event;
 pub use feed::Store;
-pub use host::{Host, Options};
+pub use host::{Context, Host, Options};
 pub use metric::Metrics;
 pub use outcome::{Next, Report, Stop, Verdict};
 pub use reconcile::Reconcile;
 pub use reference::{Key, Reference};
+pub use runner::{Controller, run};
 pub use turn::Turn;
 pub use watch::{Watch, Watchable};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use api::meta::Object;
+use api::meta::{Condition, Object, READY, RECONCILING, STALLED};
 use api::reason;
 use jiff::Timestamp;
 
+use crate::condition::{self, Claim, Conditions};
 use crate::{Event, Reconcile, Reference};
 
 /// The end of a turn: the new status, what it amounts to, and what to tell people.
@@ -77,6 +78,12 @@ pub enum Verdict {
         /// When to run again.
         next: Next,
     },
+    /// Something that is on its way is not there yet: the progress stays as it is, nothing is
+    /// told, and the object runs again when `next` says so.
+    Pending {
+        /// When to run again.
+        next: Next,
+    },
     /// It did not work: Ready=False, Reconciling=True with reason `ProgressingWithRetry` and the
     /// last progress message; tried again with a delay that doubles from run to run.
     Fail {
@@ -135,6 +142,11 @@ pub enum Stop {
         /// When to run again.
         next: Next,
     },
+    /// Something that is on its way is not there yet; see [`Verdict::Pending`].
+    Pending {
+        /// When to run again.
+        next: Next,
+    },
     /// The user must act; see [`Verdict::Stall`].
     Stall {
         /// Reason of Stalled and Ready.
@@ -174,6 +186,7 @@ impl Stop {
     pub fn verdict(self) -> Option<Verdict> {
         Some(match self {
             Self::Wait { reason, message, next } => Verdict::Wait { reason, message, next },
+            Self::Pending { next } => Verdict::Pending { next },
             Self::Stall { reason, message } => Verdict::Stall { reason, message },
             Self::Fail { reason, message } => Verdict::Fail { reason, message },
             Self::Superseded => return None,
@@ -185,5 +198,212 @@ impl From<kube::Error> for Stop {
     /// An API server that does not answer as it should is a failure without a reason of its own.
     fn from(error: kube::Error) -> Self {
         Self::fail(reason::FAILED, crate::patch::describe(&error))
+    }
+}
+
+/// What the runner does after a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Run again when this says so; the retry delay is reset.
+    Next(Next),
+    /// Run again after the retry delay, which grows.
+    Retry,
+}
+
+/// A run, judged.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Whether the generation counts as observed.
+    pub(crate) observed: bool,
+    pub(crate) then: Then,
+    /// The run's own event.
+    pub(crate) event: Option<Event>,
+}
+
+/// What a run has to say besides its verdict.
+#[derive(Debug, Default)]
+pub(crate) struct Remarks {
+    pub(crate) news: Option<String>,
+    pub(crate) steady: Option<String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+/// Turns a verdict into conditions, schedule and event. `before` are the conditions as they were
+/// before the run; `conditions` those with its progress, to be changed.
+pub(crate) fn settle(
+    verdict: Verdict,
+    before: &[Condition],
+    conditions: &mut Conditions,
+    remarks: Remarks,
+) -> Outcome {
+    let mut outcome = match verdict {
+        Verdict::Ready { reason, message, next } => {
+            conditions.remove(RECONCILING);
+            conditions.remove(STALLED);
+            conditions.set(Claim { kind: READY, status: "True", reason, message: &message });
+            let event = good_news(before, conditions, reason, message, &remarks);
+            Outcome { observed: true, then: Then::Next(next), event }
+        }
+        Verdict::Wait { reason, message, next } => {
+            not_yet(conditions, reason, &message);
+            let event = Some(Event::error(reason, message));
+            Outcome { observed: false, then: Then::Next(next), event }
+        }
+        Verdict::Pending { next } => {
+            Outcome { observed: false, then: Then::Next(next), event: None }
+        }
+        Verdict::Fail { reason, message } => {
+            not_yet(conditions, reason, &message);
+            let event = Some(Event::error(reason, message));
+            Outcome { observed: false, then: Then::Retry, event }
+        }
+        Verdict::Stall { reason, message } => {
+            conditions.remove(RECONCILING);
+            conditions.set(Claim { kind: STALLED, status: "True", reason, message: &message });
+            conditions.set(Claim { kind: READY, status: "False", reason, message: &message });
+            let event = Some(Event::error(reason, message));
+            Outcome { observed: true, then: Then::Next(Next::Idle), event }
+        }
+    };
+    if let Some(event) = &mut outcome.event {
+        event.metadata = remarks.metadata;
+    }
+    outcome
+}
+
+/// Ready=False, and Reconciling keeps the last progress message under the reason for retries.
+fn not_yet(conditions: &mut Conditions, reason: &str, message: &str) {
+    let progress = conditions.get(RECONCILING).map(|c| c.message.clone()).unwrap_or_default();
+    conditions.remove(STALLED);
+    conditions.set(Claim {
+        kind: RECONCILING,
+        status: "True",
+        reason: reason::PROGRESSING_WITH_RETRY,
+        message: &progress,
+    });
+    conditions.set(Claim { kind: READY, status: "False", reason, message });
+}
+
+/// The event of a good run: news, became ready, says something else; else only a trace.
+fn good_news(
+    before: &[Condition],
+    after: &Conditions,
+    reason: &'static str,
+    message: String,
+    remarks: &Remarks,
+) -> Option<Event> {
+    let said = |list: &[Condition]| condition::find(list, READY).map(|c| c.message.clone());
+    if let Some(news) = &remarks.news {
+        Some(Event::info(reason, news))
+    } else if !condition::is_ready(before) || said(before) != said(&after.list) {
+        Some(Event::info(reason, message))
+    } else {
+        remarks.steady.as_ref().map(|steady| Event::trace(reason::SUCCEEDED, steady))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Severity;
+
+    fn conditions(claims: &[Claim<'_>]) -> Conditions {
+        let mut it = Conditions { list: vec![], generation: 2, now: Timestamp::UNIX_EPOCH };
+        claims.iter().for_each(|claim| it.set(*claim));
+        it
+    }
+
+    fn claim(kind: &'static str, status: &'static str, reason: &'static str) -> Claim<'static> {
+        Claim { kind, status, reason, message: "before" }
+    }
+
+    fn progress() -> Claim<'static> {
+        Claim { kind: RECONCILING, status: "True", reason: "Progressing", message: "scanning" }
+    }
+
+    fn lines(it: &Conditions) -> Vec<String> {
+        let line = |c: &Condition| format!("{}={} {}: {}", c.type_, c.status, c.reason, c.message);
+        it.list.iter().map(line).collect()
+    }
+
+    fn ready(message: &str) -> Verdict {
+        Verdict::Ready { reason: "Succeeded", message: message.into(), next: Next::Idle }
+    }
+
+    #[test]
+    fn success_leaves_only_ready() {
+        let mut it = conditions(&[progress(), claim(READY, "False", "Failure")]);
+        let outcome = settle(ready("done"), &[], &mut it, Remarks::default());
+        assert_eq!(lines(&it), ["Ready=True Succeeded: done"]);
+        assert!(outcome.observed);
+        assert_eq!(outcome.event.unwrap(), Event::info("Succeeded", "done"));
+    }
+
+    #[test]
+    fn failure_keeps_the_progress_message_and_is_told_every_time() {
+        let before = conditions(&[claim(READY, "False", "Failure")]);
+        let mut it = conditions(&[progress(), claim(READY, "False", "Failure")]);
+        let verdict = Verdict::Fail { reason: "Failure", message: "before".into() };
+        let outcome = settle(verdict, &before.list, &mut it, Remarks::default());
+        assert_eq!(
+            lines(&it),
+            ["Reconciling=True ProgressingWithRetry: scanning", "Ready=False Failure: before"]
+        );
+        assert!(!outcome.observed);
+        assert_eq!(outcome.then, Then::Retry);
+        assert_eq!(outcome.event.unwrap().severity, Severity::Error);
+    }
+
+    #[test]
+    fn waiting_is_a_failure_with_its_own_schedule() {
+        let next = Next::Again { after: Duration::from_secs(30) };
+        let stop = Stop::wait("DependencyNotReady", "not yet", Duration::from_secs(30));
+        let mut it = conditions(&[progress()]);
+        let outcome = settle(stop.verdict().unwrap(), &[], &mut it, Remarks::default());
+        assert_eq!(outcome.then, Then::Next(next));
+        assert!(!outcome.observed);
+        assert_eq!(lines(&it)[1], "Ready=False DependencyNotReady: not yet");
+    }
+
+    #[test]
+    fn a_stall_says_the_same_twice_and_is_not_retried() {
+        let mut it = conditions(&[progress(), claim(READY, "False", "Failure")]);
+        let stop = Stop::stall("InvalidPolicy", "bad range");
+        let outcome = settle(stop.verdict().unwrap(), &[], &mut it, Remarks::default());
+        let wanted =
+            ["Stalled=True InvalidPolicy: bad range", "Ready=False InvalidPolicy: bad range"];
+        assert_eq!(lines(&it), wanted);
+        assert!(outcome.observed);
+        assert_eq!(outcome.then, Then::Next(Next::Idle));
+    }
+
+    #[test]
+    fn events_of_good_runs() {
+        let was_ready = [claim(READY, "True", "Succeeded")];
+        let remarks = |news: Option<&str>| Remarks {
+            news: news.map(str::to_owned),
+            steady: Some("nothing new".into()),
+            metadata: BTreeMap::new(),
+        };
+        let event = |before: &[Claim<'_>], message: &str, news: Option<&str>| {
+            let before = conditions(before);
+            let mut it = before.clone();
+            settle(ready(message), &before.list, &mut it, remarks(news)).event.unwrap()
+        };
+        assert_eq!(event(&was_ready, "before", None), Event::trace("Succeeded", "nothing new"));
+        assert_eq!(event(&was_ready, "changed", None), Event::info("Succeeded", "changed"));
+        assert_eq!(event(&was_ready, "before", Some("pushed")), Event::info("Succeeded", "pushed"));
+        assert_eq!(event(&[progress()], "before", Some("pushed")).message, "pushed");
+        // A crash between progress and result: Ready is still True, but the run did not end.
+        let crashed = [claim(READY, "True", "Succeeded"), progress()];
+        assert_eq!(event(&crashed, "before", None), Event::info("Succeeded", "before"));
+    }
+
+    #[test]
+    fn metadata_goes_with_the_own_event() {
+        let metadata = BTreeMap::from([("g/revision".to_owned(), "main@sha1:1".to_owned())]);
+        let remarks = Remarks { metadata: metadata.clone(), ..Remarks::default() };
+        let outcome = settle(ready("done"), &[], &mut conditions(&[]), remarks);
+        assert_eq!(outcome.event.unwrap().metadata, metadata);
     }
 }

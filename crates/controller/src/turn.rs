@@ -2,16 +2,19 @@
 
 use std::any::Any;
 
-use api::meta::{Object, READY, RECONCILING, REQUESTED_AT, STALLED, Status};
+use api::meta::{Condition, Object, READY, RECONCILING, REQUESTED_AT, STALLED, Status};
 use api::reason;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::condition::{Claim, Conditions};
+use crate::condition::{self, Claim, Conditions};
 use crate::patch::{Unwritten, Writer};
 use crate::{Key, Stop};
+
+/// `observedGeneration` before the first run: the default of every kind's status.
+const NONE_OBSERVED: i64 = -1;
 
 /// In-memory state of one object that survives its turns, but not the process.
 pub(crate) type Memo = Box<dyn Any + Send + Sync>;
@@ -52,7 +55,7 @@ impl Turn {
             requested_at: it.annotations().get(REQUESTED_AT).cloned(),
             handled_at: status.last_handled_reconcile_at().map(str::to_owned),
             generation,
-            observed_generation: status.observed_generation().unwrap_or_default(),
+            observed_generation: status.observed_generation().unwrap_or(NONE_OBSERVED),
             conditions: Conditions {
                 list: status.conditions().to_vec(),
                 generation,
@@ -107,6 +110,7 @@ impl Turn {
 
     /// In-memory state of this object that survives turns. It starts as the default after each
     /// start of the process, and again when another type is asked for.
+    #[expect(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn memo<M: Default + Send + Sync + 'static>(&mut self) -> &mut M {
         let memo = self.memo.get_or_insert_with(|| Box::new(M::default()));
         if !memo.is::<M>() {
@@ -150,6 +154,12 @@ impl Turn {
         self.write().await
     }
 
+    /// As [`progress`](Self::progress), but written only with the outcome of the run: for turns so
+    /// short that nobody would see it before.
+    pub fn note(&mut self, message: impl Into<String>) {
+        self.mark_progress(&message.into(), false);
+    }
+
     /// As [`progress`](Self::progress), and Ready becomes Unknown even if it was True or False:
     /// what was known no longer holds.
     ///
@@ -170,13 +180,21 @@ impl Turn {
         self.write().await
     }
 
+    /// Takes over the conditions of a report that are not the kit's own.
+    pub(crate) fn adopt(&mut self, reported: &[Condition]) {
+        let own = |c: &Condition| [STALLED, RECONCILING, READY].contains(&c.type_.as_str());
+        self.conditions.list.retain(own);
+        self.conditions.list.extend(reported.iter().filter(|c| !own(c)).cloned());
+        condition::sort(&mut self.conditions.list);
+    }
+
     pub(crate) fn take_memo(&mut self) -> Option<Memo> {
         self.memo.take()
     }
 
     /// The status as recorded so far.
-    pub(crate) fn status<S: Status>(&self) -> S {
-        serde_json::from_value(self.status.clone()).unwrap_or_default()
+    pub(crate) fn status<S: Status>(&self) -> serde_json::Result<S> {
+        S::deserialize(&self.status)
     }
 
     fn default_message(&self) -> String {

@@ -50,7 +50,7 @@ impl Watch {
         Self::attach(|host| host.feed::<K>(Selection::All), filter)
     }
 
-    /// ConfigMaps, Secrets and the like: only those that `--watch-configs-label-selector` selects.
+    /// Secrets, `ConfigMap`s and the like: only those that `--watch-configs-label-selector` selects.
     pub fn configs<K>(
         filter: impl Fn(Option<&K>, Option<&K>) -> bool + Send + Sync + 'static,
     ) -> Self

@@ -5,7 +5,15 @@
 //!                                   └──> post: Flux event JSON to the notification controller
 //! ```
 
+mod correlate;
+mod post;
+mod recorder;
+
 use std::collections::BTreeMap;
+
+pub use post::Post;
+pub(crate) use post::Posting;
+pub(crate) use recorder::{Outlet, Recorder};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +60,3 @@ impl Event {
         Self { severity, reason, message: message.into(), metadata: BTreeMap::new() }
     }
 }
-
-/// Delivers events without making anybody wait.
-#[derive(Debug, Clone, Default)]
-pub struct Recorder {}

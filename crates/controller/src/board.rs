@@ -1,0 +1,311 @@
+//! What one controller knows of its objects between their turns: queue, references, memos.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::activity::{Activity, Busy};
+use crate::metric::{Gauged, Gauges, Metrics};
+use crate::queue::{Queue, Urgency};
+use crate::turn::Memo;
+use crate::{Key, Reference};
+
+/// The board of one controller.
+pub(crate) struct Board {
+    /// Name of the queue: the kind in lower case, as controller-runtime names it.
+    name: String,
+    state: Mutex<State>,
+    metrics: Metrics,
+    activity: Activity,
+    bell: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    cards: HashMap<Key, Card>,
+    /// Who refers to what.
+    referrers: HashMap<Reference, HashSet<Key>>,
+    /// Whether the objects are all known.
+    synced: bool,
+}
+
+/// One object.
+#[derive(Default)]
+struct Card {
+    failures: u32,
+    memo: Option<Memo>,
+    /// References of the spec.
+    references: Vec<Reference>,
+    /// References of the last report.
+    waits_for: Vec<Reference>,
+    running: Option<(CancellationToken, Instant)>,
+}
+
+/// An object to run.
+pub(crate) struct Ticket {
+    pub(crate) key: Key,
+    pub(crate) cancelled: CancellationToken,
+    pub(crate) memo: Option<Memo>,
+}
+
+impl Board {
+    pub(crate) fn new(name: String, metrics: Metrics, activity: Activity) -> Self {
+        let (state, bell) = (Mutex::default(), Notify::new());
+        Self { name, state, metrics, activity, bell }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// From now on, having nothing to do means being idle.
+    pub(crate) fn synced(&self) {
+        self.state.lock().synced = true;
+        self.activity.ring();
+    }
+
+    /// Sets what the spec of an object refers to.
+    pub(crate) fn refer(&self, key: &Key, references: Vec<Reference>) {
+        let state = &mut *self.state.lock();
+        let card = state.cards.entry(key.clone()).or_default();
+        if card.references != references {
+            let old = std::mem::replace(&mut card.references, references);
+            state.reindex(key, &old);
+        }
+    }
+
+    /// Lets an object run.
+    pub(crate) fn add(&self, key: &Key, urgency: Urgency) {
+        if self.state.lock().queue.add(key, urgency) {
+            self.metrics.added(&self.name);
+        }
+        self.bell.notify_one();
+    }
+
+    /// Lets an object run because its spec changed: a run of the old one is cancelled.
+    pub(crate) fn supersede(&self, key: &Key) {
+        if let Some((cancel, _)) = self.state.lock().cards.get(key).and_then(|c| c.running.as_ref())
+        {
+            cancel.cancel();
+        }
+        self.add(key, Urgency::Soon);
+    }
+
+    /// Lets everybody run who refers to a changed object.
+    pub(crate) fn wake(&self, changed: &Reference) {
+        let all = Reference { name: None, ..changed.clone() };
+        let state = self.state.lock();
+        let referrers = [changed, &all].map(|reference| state.referrers.get(reference));
+        let keys: HashSet<Key> = referrers.into_iter().flatten().flatten().cloned().collect();
+        drop(state);
+        for key in &keys {
+            self.add(key, Urgency::Soon);
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub(crate) fn forget(&self, key: &Key) {
+        let state = &mut *self.state.lock();
+        state.queue.forget(key);
+        if let Some(card) = state.cards.remove(key) {
+            if let Some((cancel, _)) = &card.running {
+                cancel.cancel();
+            }
+            state.drop_references(key, card.references.iter().chain(&card.waits_for));
+        }
+        self.activity.ring();
+    }
+
+    /// The next object to run.
+    pub(crate) fn take(&self, now: Timestamp, stop: &CancellationToken) -> Option<Ticket> {
+        let state = &mut *self.state.lock();
+        let (key, since) = state.queue.take(now)?;
+        let card = state.cards.entry(key.clone()).or_default();
+        let waited = std::mem::take(&mut card.waits_for);
+        let cancelled = stop.child_token();
+        card.running = Some((cancelled.clone(), Instant::now()));
+        let memo = card.memo.take();
+        state.drop_unless_referred(&key, &waited);
+        self.metrics.waited(&self.name, since.elapsed());
+        Some(Ticket { key, cancelled, memo })
+    }
+
+    /// Ends a run: keeps the memo and sets when the object runs again.
+    pub(crate) fn done(&self, key: &Key, memo: Option<Memo>, plan: Plan) {
+        let state = &mut *self.state.lock();
+        if let Some(card) = state.cards.get_mut(key) {
+            card.running = None;
+            card.memo = memo;
+            card.failures = plan.failures;
+            card.waits_for = plan.waits_for;
+            let waits_for = card.waits_for.clone();
+            for reference in waits_for {
+                state.referrers.entry(reference).or_default().insert(key.clone());
+            }
+            state.queue.schedule(key, plan.due);
+        }
+        if state.queue.done(key) {
+            self.metrics.added(&self.name);
+        }
+        self.bell.notify_one();
+        self.activity.ring();
+    }
+
+    /// Failures in a row so far.
+    pub(crate) fn failures(&self, key: &Key) -> u32 {
+        self.state.lock().cards.get(key).map_or(0, |card| card.failures)
+    }
+
+    /// When a timer is due next.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.state.lock().queue.next_due()
+    }
+
+    /// Ends when the queue may have changed.
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+}
+
+/// When an object runs again.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) due: Option<Timestamp>,
+    pub(crate) waits_for: Vec<Reference>,
+    pub(crate) failures: u32,
+}
+
+impl State {
+    fn reindex(&mut self, key: &Key, old: &[Reference]) {
+        self.drop_unless_referred(key, old);
+        let Some(card) = self.cards.get(key) else { return };
+        for reference in &card.references {
+            self.referrers.entry(reference.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    /// Drops references of an object, unless it still has them for another reason.
+    fn drop_unless_referred(&mut self, key: &Key, old: &[Reference]) {
+        let Some(card) = self.cards.get(key) else { return };
+        let kept = |it: &&Reference| !card.references.contains(it) && !card.waits_for.contains(it);
+        let dropped: Vec<_> = old.iter().filter(kept).cloned().collect();
+        self.drop_references(key, &dropped);
+    }
+
+    fn drop_references<'a>(
+        &mut self,
+        key: &Key,
+        references: impl IntoIterator<Item = &'a Reference>,
+    ) {
+        for reference in references {
+            if let Some(keys) = self.referrers.get_mut(reference) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.referrers.remove(reference);
+                }
+            }
+        }
+    }
+}
+
+impl Busy for Board {
+    fn is_busy(&self, now: Timestamp) -> bool {
+        let state = self.state.lock();
+        !state.synced || state.queue.is_busy(now)
+    }
+}
+
+impl Gauged for Board {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn gauges(&self) -> Gauges {
+        let state = self.state.lock();
+        let running = state.cards.values().filter_map(|card| card.running.as_ref());
+        Gauges {
+            depth: state.queue.depth(),
+            running: running.map(|(_, since)| since.elapsed()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+    use prometheus::Registry;
+
+    use super::*;
+
+    fn board() -> Board {
+        let metrics = Metrics::new(Registry::new()).unwrap();
+        let board = Board::new("toy".into(), metrics, Activity::default());
+        board.synced();
+        board
+    }
+
+    fn drain(board: &Board) -> Vec<String> {
+        let stop = CancellationToken::new();
+        let now = Timestamp::UNIX_EPOCH;
+        std::iter::from_fn(|| board.take(now, &stop))
+            .map(|ticket| {
+                board.done(&ticket.key, ticket.memo, Plan::default());
+                ticket.key.name
+            })
+            .collect()
+    }
+
+    #[test]
+    fn referrers_are_woken_by_name_and_by_namespace() {
+        let board = board();
+        board.refer(&Key::new("ns", "one"), vec![Reference::object::<Secret>("ns", "token")]);
+        board.refer(&Key::new("ns", "all"), vec![Reference::all::<ConfigMap>("ns")]);
+        board.wake(&Reference::object::<Secret>("ns", "token"));
+        assert_eq!(drain(&board), ["one"]);
+        board.wake(&Reference::object::<ConfigMap>("ns", "any"));
+        assert_eq!(drain(&board), ["all"]);
+        board.wake(&Reference::object::<ConfigMap>("other", "any"));
+        board.wake(&Reference::object::<Secret>("ns", "any"));
+        assert_eq!(drain(&board), [""; 0]);
+        board.refer(&Key::new("ns", "one"), vec![]);
+        board.wake(&Reference::object::<Secret>("ns", "token"));
+        assert_eq!(drain(&board), [""; 0]);
+    }
+
+    #[test]
+    fn a_parked_object_is_woken_once() {
+        let board = board();
+        let key = Key::new("ns", "parked");
+        board.refer(&key, vec![]);
+        board.add(&key, Urgency::Soon);
+        let ticket = board.take(Timestamp::UNIX_EPOCH, &CancellationToken::new()).unwrap();
+        let token = Reference::object::<Secret>("ns", "token");
+        let plan = Plan { waits_for: vec![token.clone()], ..Plan::default() };
+        board.done(&ticket.key, None, plan);
+        assert_eq!(drain(&board), [""; 0]);
+        board.wake(&token);
+        assert_eq!(drain(&board), ["parked"]);
+        board.wake(&token);
+        assert_eq!(drain(&board), [""; 0]);
+        assert!(board.state.lock().referrers.is_empty());
+    }
+
+    #[test]
+    fn a_new_spec_cancels_the_running_turn_and_runs_afterwards() {
+        let board = board();
+        let key = Key::new("ns", "it");
+        board.refer(&key, vec![]);
+        board.add(&key, Urgency::Soon);
+        let ticket = board.take(Timestamp::UNIX_EPOCH, &CancellationToken::new()).unwrap();
+        board.supersede(&key);
+        assert!(ticket.cancelled.is_cancelled());
+        assert!(board.is_busy(Timestamp::UNIX_EPOCH));
+        board.done(&key, None, Plan::default());
+        assert_eq!(drain(&board), ["it"]);
+    }
+}

@@ -1,0 +1,12 @@
+//! The kit's proofs, on the embedded control plane with a toy kind.
+
+mod deletion;
+mod election;
+mod event;
+mod metric;
+mod parking;
+mod queueing;
+mod report;
+mod schedule;
+mod toy;
+mod world;
