@@ -1,5 +1,7 @@
 //! How connections are made.
 
+use std::sync::LazyLock;
+
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -54,6 +56,12 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// Whether this machine has certificate authorities. Without any, the HTTP library makes no client
+/// at all; a bare container still must be able to speak plain HTTP, and HTTPS fails there for
+/// each server as signed by an unknown authority.
+static HAS_SYSTEM_ROOTS: LazyLock<bool> =
+    LazyLock::new(|| reqwest::Client::builder().no_proxy().build().is_ok());
+
 /// Applies options to the asynchronous and the blocking builder alike.
 macro_rules! apply {
     ($options:expr, $builder:expr) => {{
@@ -63,7 +71,8 @@ macro_rules! apply {
             builder = builder.proxy(proxy);
         }
         builder = match &options.roots {
-            Roots::System => builder,
+            Roots::System if *HAS_SYSTEM_ROOTS => builder,
+            Roots::System => builder.tls_certs_only([]),
             Roots::Added(pem) => builder.tls_certs_merge(authorities(pem)?),
             Roots::Only(pem) => builder.tls_certs_only(authorities(pem)?),
         };

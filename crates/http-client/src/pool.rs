@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 
 use crate::{Client, Error, Options};
 
-/// More sets of options than this are not kept; the one unused longest goes first.
-const CAPACITY: usize = 512;
+/// More sets of options than this are not kept; the one unused longest goes first. Each holds its
+/// own copy of the system's certificate authorities.
+const CAPACITY: usize = 128;
 
 /// Hands out clients; clones share them.
 #[derive(Clone, Debug, Default)]

@@ -109,3 +109,16 @@ async fn a_secret_becomes_options() {
     let answer = get(&options, &format!("https://localhost:{}/v2/", server.port())).await;
     assert_eq!(answer.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn blocking_clients_of_others_are_configured_alike() {
+    let clients = Authority::new("client CA").unwrap();
+    let (server, authority) = tls_server(Some(&clients)).await;
+    let options = Options { identity: Some(identity(&clients)), ..trusting(&authority) };
+    let url = format!("https://{}/v2/", server.host());
+    let ask = move || {
+        let builder = options.configure_blocking(reqwest::blocking::Client::builder()).unwrap();
+        builder.build().unwrap().get(url).send().unwrap().status()
+    };
+    assert_eq!(tokio::task::spawn_blocking(ask).await.unwrap(), 200);
+}
