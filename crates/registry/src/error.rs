@@ -62,10 +62,10 @@ pub struct Refusal {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Diagnostic {
     /// Such as `NAME_UNKNOWN`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub code: String,
     /// A sentence for people.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub message: String,
     /// Anything else.
     #[serde(default)]
@@ -134,6 +134,10 @@ impl std::fmt::Display for Diagnostic {
         write!(f, "{}: {}", self.code, self.message)?;
         if self.detail.is_null() { Ok(()) } else { write!(f, "; {}", go(&self.detail)) }
     }
+}
+
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Number and name of a status, by the names Go knows.
@@ -230,6 +234,7 @@ mod tests {
                 r#"{"errors":[{"code":"A","message":"a"},{"code":"B","message":"b"}]}"#,
                 "multiple errors returned: A: a; B: b",
             ),
+            (403, r#"{"errors":[{"code":"DENIED","message":null}]}"#, "DENIED: "),
             (404, "", "unexpected status code 404 Not Found"),
             (502, "<html>", "unexpected status code 502 Bad Gateway: <html>"),
             (499, "", "unexpected status code 499 "),
