@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::Error;
+use crate::document::Document;
 use crate::node::{Content, Node};
 use crate::parser::{Dialect, Event, EventKind, Parser};
 
@@ -25,17 +26,28 @@ impl<'t> Composer<'t> {
         Ok(Self { parser: Parser::new(text, dialect)?, anchors: HashSet::new() })
     }
 
-    /// The root of the next document, or nothing at the end of the text.
-    pub(crate) fn next_document(&mut self) -> Result<Option<Node>, Error> {
-        let mut root = None;
+    pub(crate) fn with_comments(text: &'t str) -> Result<Self, Error> {
+        Ok(Self { parser: Parser::with_comments(text)?, anchors: HashSet::new() })
+    }
+
+    /// The next document, or nothing at the end of the text.
+    pub(crate) fn next_document(&mut self) -> Result<Option<Document>, Error> {
+        let mut document = None;
         loop {
-            match self.parser.next()?.kind {
+            let event = self.parser.next()?;
+            match event.kind {
                 EventKind::StreamEnd => return Ok(None),
                 EventKind::DocumentStart { .. } => {
                     self.anchors.clear();
-                    root = Some(self.root()?);
+                    let (head, root) = (event.comments.head, self.root()?);
+                    document = Some(Document { head, root, foot: String::new() });
                 }
-                EventKind::DocumentEnd { .. } => return Ok(root),
+                EventKind::DocumentEnd { .. } => {
+                    if let Some(document) = &mut document {
+                        document.foot = event.comments.foot;
+                    }
+                    return Ok(document);
+                }
                 _ => {}
             }
         }
@@ -46,10 +58,9 @@ impl<'t> Composer<'t> {
         loop {
             let event = self.parser.next()?;
             let done = match event.kind {
-                EventKind::SequenceEnd | EventKind::MappingEnd => open.pop().map(|mut done| {
-                    done.node.span.end = event.end.byte;
-                    done.node
-                }),
+                EventKind::SequenceEnd | EventKind::MappingEnd => {
+                    open.pop().map(|done| done.end(event))
+                }
                 _ => self.node(event, &mut open)?,
             };
             let Some(node) = done else { continue };
@@ -83,7 +94,8 @@ impl<'t> Composer<'t> {
         };
         let properties = properties.unwrap_or_default();
         self.anchors.extend(properties.anchor.clone());
-        let node = Node { content, tag: properties.tag, anchor: properties.anchor, span, line };
+        let (tag, anchor) = (properties.tag, properties.anchor);
+        let node = Node { content, tag, anchor, comments: event.comments, span, line };
         match node.content {
             Content::Scalar { .. } | Content::Alias(_) => Ok(Some(node)),
             Content::Sequence { .. } | Content::Mapping { .. } => {
@@ -95,14 +107,42 @@ impl<'t> Composer<'t> {
 }
 
 impl Open {
-    fn add(&mut self, node: Node) {
+    fn add(&mut self, mut node: Node) {
         match &mut self.node.content {
             Content::Sequence { items, .. } => items.push(node),
-            Content::Mapping { pairs, .. } => match self.key.take() {
-                Some(key) => pairs.push((key, node)),
-                None => self.key = Some(node),
-            },
+            Content::Mapping { pairs, flow } => {
+                let foot = &mut node.comments.foot;
+                if let Some(mut key) = self.key.take() {
+                    // The foot of an entry is kept with its key.
+                    if key.comments.foot.is_empty() {
+                        key.comments.foot = std::mem::take(foot);
+                    }
+                    pairs.push((key, node));
+                    return;
+                }
+                if let Some((before, _)) = pairs.last_mut()
+                    && !*flow
+                    && !foot.is_empty()
+                {
+                    before.comments.foot = std::mem::take(foot);
+                }
+                self.key = Some(node);
+            }
             Content::Scalar { .. } | Content::Alias(_) => {}
         }
+    }
+
+    fn end(self, event: Event) -> Node {
+        let mut node = self.node;
+        node.span.end = event.end.byte;
+        node.comments.line = event.comments.line;
+        node.comments.foot = event.comments.foot;
+        if let Content::Mapping { pairs, flow: false } = &mut node.content
+            && let Some((last, _)) = pairs.last_mut()
+            && !node.comments.foot.is_empty()
+        {
+            last.comments.foot = std::mem::take(&mut node.comments.foot);
+        }
+        node
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Mark {
 pub(crate) struct Cursor<'t> {
     text: &'t str,
     pub(crate) mark: Mark,
+    /// Line breaks passed since the last character that is no white space.
+    pub(crate) newlines: usize,
 }
 
 impl<'t> Cursor<'t> {
@@ -29,7 +31,7 @@ impl<'t> Cursor<'t> {
             return Err(Error::Syntax { line: None, problem, offset });
         }
         let byte = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Ok(Self { text, mark: Mark { byte, ..Mark::default() } })
+        Ok(Self { text, mark: Mark { byte, ..Mark::default() }, newlines: 0 })
     }
 
     /// The byte `ahead` bytes from here.
@@ -91,6 +93,9 @@ impl<'t> Cursor<'t> {
 
     /// Passes one character that is not a line break.
     pub(crate) fn skip(&mut self) {
+        if !self.is_blank(0) {
+            self.newlines = 0;
+        }
         let width = match self.here() {
             0..=0x7f => 1,
             0x80..=0xdf => 2,
@@ -130,6 +135,7 @@ impl<'t> Cursor<'t> {
         self.mark.byte += width;
         self.mark.column = 0;
         self.mark.line += 1;
+        self.newlines += 1;
     }
 
     /// Copies one character that is not a line break.

@@ -1,8 +1,45 @@
 //! One order- and comment-keeping YAML document model, true to go-yaml.
+//!
+//! Flux, Helm and Kubernetes read YAML with go-yaml: manifests and values with version 2 (through
+//! sigs.k8s.io/yaml), trees that are edited and printed again with version 3 (through kyaml). Both
+//! differ from the letter of the standard and from each other, and users depend on it; so both are
+//! reproduced here, with their error texts, over one scanner.
+//!
+//! ```text
+//! text ─ scanner ─> tokens ─ parser ─> events ┬─> Scalar: value and bytes of each scalar
+//!              (comments on the side)         └─> Node ─ decode ─> Value ─> JSON
+//!                                                  │                  └───> YAML (v2: toYaml)
+//!                                                  └─ print ─> YAML (v3: kyaml)
+//! ```
+//!
+//! Invariants:
+//! - Any text is either read or refused; none can make the engine panic, and work and memory are
+//!   bounded by the size of the text: nesting by [`MAX_DEPTH`], aliases by go-yaml's ratio and by
+//!   the bytes they copy.
+//! - A value that is written is read back as the same value. The one exception is go-yaml's, too:
+//!   the key `<<`.
+//! - What is not touched in a tree keeps its style, quotes and comments when it is printed.
+//!
+//! ```
+//! let value = yaml::parse("replicas: 0x10\nenabled: yes\n")?;
+//! assert_eq!(value.to_json()?, r#"{"enabled":true,"replicas":16}"#);
+//! assert_eq!(value.to_yaml()?, "enabled: true\nreplicas: 16\n");
+//! let error = yaml::parse("a: 1\nb: - c\n").unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "yaml: line 2: block sequence entries are not allowed in this context"
+//! );
+//! # Ok::<(), yaml::Error>(())
+//! ```
+//!
+//! It does not merge trees, knows no schema and reads text only: what is not UTF-8 is refused by
+//! whoever reads the bytes.
 
+mod comment;
 mod compose;
 mod cursor;
 mod decode;
+mod document;
 mod emit;
 mod error;
 mod json;
@@ -16,8 +53,11 @@ mod timestamp;
 mod token;
 mod value;
 
-pub use emit::json_to_yaml;
+pub use comment::Comments;
+pub use document::Document;
+pub use emit::{Indent, json_to_yaml};
 pub use error::Error;
+pub use node::{Content, Node};
 pub use resolve::{PlainKind, reads_as_string, resolve_plain};
 pub use scalar::{Scalar, scalars};
 pub use token::Style;
@@ -51,17 +91,17 @@ pub fn parse_strict(text: &str) -> Result<Value, Error> {
 
 fn parse_first(text: &str, strict: bool) -> Result<Value, Error> {
     match Composer::new(text, Dialect::V2)?.next_document()? {
-        Some(root) => decode::decode(&root, strict),
+        Some(document) => decode::decode(&document.root, strict),
         None => Ok(Value::Null),
     }
 }
 
 /// The values of all documents of `text`, read as by [`parse`].
-pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
+pub fn parse_all(text: &str) -> Result<Vec<Value>, Error> {
     let mut composer = Composer::new(text, Dialect::V2)?;
     let mut values = Vec::new();
-    while let Some(root) = composer.next_document()? {
-        values.push(decode::decode(&root, false)?);
+    while let Some(document) = composer.next_document()? {
+        values.push(decode::decode(&document.root, false)?);
     }
     Ok(values)
 }

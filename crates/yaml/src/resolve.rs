@@ -78,6 +78,18 @@ pub(crate) enum Resolved {
     Str,
 }
 
+/// By the rules of go-yaml v3, which knows fewer words for true and false.
+pub(crate) fn resolve_1_2(text: &str) -> Resolved {
+    match resolve(text, true) {
+        Resolved::Bool(_)
+            if !text.eq_ignore_ascii_case("true") && !text.eq_ignore_ascii_case("false") =>
+        {
+            Resolved::Str
+        }
+        resolved => resolved,
+    }
+}
+
 /// `timestamps`: whether a date is one (an explicit tag of another type says no).
 pub(crate) fn resolve(text: &str, timestamps: bool) -> Resolved {
     match text {

@@ -155,7 +155,11 @@ impl<'n> Decoder<'n> {
             let any = self.any(value)?;
             if self.strict && into.contains_key(&key) {
                 let line = value.line;
-                self.duplicates.push(format!("line {line}: key {key} already set in map"));
+                let name = match key {
+                    Key::Null => "<nil>".to_owned(),
+                    key => key.to_string(),
+                };
+                self.duplicates.push(format!("line {line}: key {name} already set in map"));
             } else {
                 into.insert(key, any);
             }

@@ -9,6 +9,8 @@ pub(super) struct Analysis {
     /// It has line breaks.
     pub(super) multiline: bool,
     plain: bool,
+    /// Plain inside of a flow collection.
+    flow_plain: bool,
     single_quoted: bool,
     block: bool,
     empty: bool,
@@ -19,6 +21,8 @@ pub(super) struct Analysis {
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 struct Seen {
     indicators: bool,
+    flow_indicators: bool,
+    tabs: bool,
     breaks: bool,
     special: bool,
     /// White space at the start, or a line break there or at the end.
@@ -34,41 +38,46 @@ impl Analysis {
             return Self {
                 multiline: false,
                 plain: true,
+                flow_plain: false,
                 single_quoted: true,
                 block: false,
                 empty: true,
             };
         }
         let seen = Seen::new(text);
-        let folds = seen.break_then_space || seen.space_then_break;
+        let escapes = seen.special || seen.tabs || seen.break_then_space || seen.space_then_break;
+        let plain = !(escapes || seen.breaks || seen.outer || seen.trailing_space);
         Self {
             multiline: seen.breaks,
-            plain: !(seen.indicators
-                || seen.breaks
-                || seen.special
-                || seen.outer
-                || seen.trailing_space
-                || folds),
-            single_quoted: !(seen.special || folds),
+            plain: plain && !seen.indicators,
+            flow_plain: plain && !seen.indicators && !seen.flow_indicators,
+            single_quoted: !escapes,
             block: !(seen.special || seen.trailing_space || seen.space_then_break),
             empty: false,
         }
     }
 
+    /// The same, but a tab keeps a text out of blocks, as in version 2 of go-yaml.
+    pub(super) fn without_tabs(text: &str) -> Self {
+        let analysis = Self::new(text);
+        Self { block: analysis.block && !text.contains('\t'), ..analysis }
+    }
+
     /// The style that comes closest to the one that is wanted.
-    pub(super) fn style(self, wanted: Style, simple_key: bool) -> Style {
+    pub(super) fn style(self, wanted: Style, simple_key: bool, flow: bool) -> Style {
         let mut style = wanted;
         if simple_key && self.multiline {
             style = Style::DoubleQuoted;
         }
-        if style == Style::Plain && (!self.plain || self.empty && simple_key) {
+        let plain = if flow { self.flow_plain } else { self.plain };
+        if style == Style::Plain && (!plain || self.empty && (simple_key || flow)) {
             style = Style::SingleQuoted;
         }
         if style == Style::SingleQuoted && !self.single_quoted {
             style = Style::DoubleQuoted;
         }
         let is_block = matches!(style, Style::Literal | Style::Folded);
-        if is_block && (!self.block || simple_key) {
+        if is_block && (!self.block || simple_key || flow) {
             style = Style::DoubleQuoted;
         }
         style
@@ -84,7 +93,9 @@ impl Seen {
         while let Some(c) = chars.next() {
             let next = chars.peek().copied();
             seen.indicators |= is_indicator(c, previous, next);
-            seen.special |= !is_printable(c);
+            seen.flow_indicators |= matches!(c, ',' | '?' | '[' | ']' | '{' | '}' | ':');
+            seen.tabs |= c == '\t';
+            seen.special |= c != '\t' && !is_printable(c);
             let (first, last) = (previous.is_none(), next.is_none());
             if c == ' ' {
                 seen.outer |= first;

@@ -1,13 +1,17 @@
 //! Values to text, byte for byte as go-yaml v2 writes them.
 
 mod analysis;
+mod flow;
 mod order;
+mod tree;
 mod writer;
 
 use crate::resolve::{Resolved, resolve};
 use crate::value::{Mapping, Value};
 use crate::{Error, Style, number, parse};
 use analysis::Analysis;
+pub use tree::Indent;
+pub(crate) use tree::print;
 use writer::Writer;
 
 /// Columns after which a text is broken at the next space.
@@ -135,7 +139,7 @@ impl Emitter {
 
     fn scalar(&mut self, text: &str, wanted: Style, place: Place) {
         let simple_key = place == Place::SimpleKey;
-        let style = Analysis::new(text).style(wanted, simple_key);
+        let style = Analysis::without_tabs(text).style(wanted, simple_key, false);
         let indent = self.indent.map_or(STEP, |indent| indent + STEP);
         self.writer.scalar(text, style, indent, !simple_key);
     }

@@ -12,11 +12,20 @@ pub(super) struct Writer {
     /// Only indentation and the indicators `-`, `?` and `:` stand on this line so far.
     indention: bool,
     width: usize,
+    /// Column at which the next line has an empty one before it, to part it from a foot comment.
+    foot: Option<usize>,
 }
 
 impl Writer {
     pub(super) fn new(width: usize) -> Self {
-        Self { text: String::new(), column: 0, whitespace: true, indention: true, width }
+        Self {
+            text: String::new(),
+            column: 0,
+            whitespace: true,
+            indention: true,
+            width,
+            foot: None,
+        }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -32,9 +41,18 @@ impl Writer {
         self.column += 1;
     }
 
-    fn put_break(&mut self, c: char) {
+    pub(super) fn put_break(&mut self, c: char) {
         self.text.push(c);
         self.column = 0;
+        self.indention = true;
+    }
+
+    pub(super) fn at_line_start(&self) -> bool {
+        self.column == 0
+    }
+
+    pub(super) fn set_foot(&mut self, column: Option<usize>) {
+        self.foot = column;
     }
 
     /// Goes to a column, on a new line unless this one has nothing but indentation up to there.
@@ -42,11 +60,55 @@ impl Writer {
         if !self.indention || self.column > column || self.column == column && !self.whitespace {
             self.put_break('\n');
         }
+        if self.foot.take() == Some(column) {
+            self.put_break('\n');
+        }
         while self.column < column {
             self.put(' ');
         }
         self.whitespace = true;
         self.indention = true;
+    }
+
+    /// Text that cannot be taken for anything else, such as an anchor or a tag.
+    pub(super) fn word(&mut self, text: &str) {
+        text.chars().for_each(|c| self.put(c));
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    /// A comment to the end of the line; further lines of it start at `indent`.
+    pub(super) fn comment(&mut self, text: &str, indent: usize) {
+        let (mut after_break, mut marked) = (false, false);
+        for c in text.chars() {
+            if is_break(c) {
+                self.put_break(c);
+                (after_break, marked) = (true, false);
+                continue;
+            }
+            if after_break {
+                self.indent(indent);
+            }
+            if !marked && c != '#' {
+                self.put('#');
+                self.put(' ');
+            }
+            self.put(c);
+            self.indention = false;
+            (after_break, marked) = (false, true);
+        }
+        if !after_break {
+            self.put_break('\n');
+        }
+        self.whitespace = true;
+    }
+
+    /// As `comment`, behind what stands on this line.
+    pub(super) fn line_comment(&mut self, text: &str, indent: usize) {
+        if !self.whitespace {
+            self.put(' ');
+        }
+        self.comment(text, indent);
     }
 
     pub(super) fn indicator(
@@ -70,16 +132,25 @@ impl Writer {
             Style::Plain => self.plain(text, indent, folds),
             Style::SingleQuoted => self.single_quoted(text, indent, folds),
             Style::DoubleQuoted => self.double_quoted(text, indent, folds),
-            Style::Literal | Style::Folded => self.literal(text, indent),
+            Style::Literal => {
+                self.block_header('|', text);
+                self.put_break('\n');
+                self.literal(text, indent);
+            }
+            Style::Folded => {
+                self.block_header('>', text);
+                self.put_break('\n');
+                self.folded(text, indent);
+            }
         }
     }
 
     fn plain(&mut self, text: &str, indent: usize, folds: bool) {
-        if !self.whitespace {
+        if !text.is_empty() && !self.whitespace {
             self.put(' ');
         }
         self.flow_text(text, indent, folds, false);
-        self.whitespace = false;
+        self.whitespace &= text.is_empty();
         self.indention = false;
     }
 
@@ -109,7 +180,6 @@ impl Writer {
                     self.put_break('\n');
                 }
                 self.put_break(c);
-                self.indention = true;
                 after_break = true;
             } else {
                 if after_break {
@@ -156,8 +226,9 @@ impl Writer {
         self.indicator("\"", false, false, false);
     }
 
-    fn literal(&mut self, text: &str, indent: usize) {
-        self.indicator("|", true, false, false);
+    /// The indicator of a block with what must be said of its indentation and end.
+    pub(super) fn block_header(&mut self, indicator: char, text: &str) {
+        self.indicator(indicator.encode_utf8(&mut [0; 4]), true, false, false);
         if text.starts_with(|c| c == ' ' || is_break(c)) {
             self.indicator(&STEP.to_string(), false, false, false);
         }
@@ -167,14 +238,14 @@ impl Writer {
             (Some(true), _) => self.indicator("+", false, false, false),
             _ => self.indicator("-", false, false, false),
         }
-        self.put_break('\n');
-        self.indention = true;
+    }
+
+    pub(super) fn literal(&mut self, text: &str, indent: usize) {
         self.whitespace = true;
         let mut after_break = true;
         for c in text.chars() {
             if is_break(c) {
                 self.put_break(c);
-                self.indention = true;
             } else {
                 if after_break {
                     self.indent(indent);
@@ -183,6 +254,37 @@ impl Writer {
                 self.indention = false;
             }
             after_break = is_break(c);
+        }
+    }
+
+    pub(super) fn folded(&mut self, text: &str, indent: usize) {
+        self.whitespace = true;
+        // go-yaml looks at the start of the text here, whichever line break it is about to write.
+        let first = text.chars().find(|&c| !is_break(c));
+        let doubles = first.is_some_and(|c| !matches!(c, ' ' | '\t'));
+        let (mut after_break, mut leading_space) = (true, true);
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            if is_break(c) {
+                if !after_break && !leading_space && c == '\n' && doubles {
+                    self.put_break('\n');
+                }
+                self.put_break(c);
+                after_break = true;
+                continue;
+            }
+            if after_break {
+                self.indent(indent);
+                leading_space = matches!(c, ' ' | '\t');
+            }
+            let lone_space = !after_break && c == ' ' && !chars.as_str().starts_with(' ');
+            if lone_space && self.column > self.width {
+                self.indent(indent);
+            } else {
+                self.put(c);
+            }
+            self.indention = false;
+            after_break = false;
         }
     }
 }

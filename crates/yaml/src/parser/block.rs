@@ -1,13 +1,15 @@
 //! Block sequences and mappings.
 
 use super::{EventKind, Parser, State, Step, empty_scalar, event};
+use crate::cursor::Mark;
+use crate::scanner::Problem;
 use crate::token::TokenKind;
 
 impl Parser<'_> {
     pub(super) fn block_sequence_entry(&mut self) -> Step {
         match self.peek_kind()? {
             TokenKind::BlockEntry => {
-                let mark = self.scanner.take()?.end;
+                let mark = self.take_entry()?;
                 match self.peek_kind()? {
                     TokenKind::BlockEntry | TokenKind::BlockEnd => {
                         self.state = State::BlockSequenceEntry;
@@ -30,7 +32,7 @@ impl Parser<'_> {
             self.pop_state();
             return Ok(event(EventKind::SequenceEnd, at, at));
         }
-        let mark = self.scanner.take()?.end;
+        let mark = self.take_entry()?;
         match self.peek_kind()? {
             TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                 self.state = State::IndentlessSequenceEntry;
@@ -41,6 +43,22 @@ impl Parser<'_> {
                 self.node(true, false)
             }
         }
+    }
+
+    /// Takes a `-`. If a block stands behind it, the head comments so far are that block's.
+    fn take_entry(&mut self) -> Result<Mark, Problem> {
+        let stem = self.comments.head.len();
+        let end = self.scanner.take()?.end;
+        let starts_block = matches!(
+            self.peek_kind()?,
+            TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart
+        );
+        if stem > 0 && starts_block {
+            let rest = self.comments.head.split_off(stem);
+            let rest = rest.strip_prefix('\n').unwrap_or_default().to_owned();
+            self.stem = std::mem::replace(&mut self.comments.head, rest);
+        }
+        Ok(end)
     }
 
     pub(super) fn block_mapping_key(&mut self) -> Step {

@@ -5,8 +5,11 @@ mod block;
 mod flow;
 mod node;
 
+use std::collections::HashMap;
+
+use crate::comment::Comments;
 use crate::cursor::{Cursor, Mark};
-use crate::scanner::{Problem, Scanner};
+use crate::scanner::{Problem, Relation, Scanner};
 use crate::token::{Style, Token, TokenKind};
 use crate::{Error, MAX_DEPTH};
 
@@ -24,6 +27,7 @@ pub(crate) struct Event {
     /// Where the node's content starts, behind its anchor and tag.
     pub(crate) body: Mark,
     pub(crate) end: Mark,
+    pub(crate) comments: Comments,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -77,23 +81,39 @@ pub(crate) struct Parser<'t> {
     states: Vec<State>,
     /// Starts of the open collections.
     marks: Vec<Mark>,
-    /// Handle and prefix.
-    tag_directives: Vec<(String, String)>,
+    /// Prefix by handle.
+    tag_directives: HashMap<String, String>,
     depth: usize,
+    /// Comments passed that no event has got yet.
+    comments: Comments,
+    /// The head of an entry that is itself a block: of the whole, not of its first entry.
+    stem: String,
 }
 
 type Step = Result<Event, Problem>;
 
 impl<'t> Parser<'t> {
+    /// Reads without comments.
     pub(crate) fn new(text: &'t str, dialect: Dialect) -> Result<Self, Error> {
+        Self::start(text, dialect, false)
+    }
+
+    /// Reads with comments, as version 3 does.
+    pub(crate) fn with_comments(text: &'t str) -> Result<Self, Error> {
+        Self::start(text, Dialect::V3, true)
+    }
+
+    fn start(text: &'t str, dialect: Dialect, keeps_comments: bool) -> Result<Self, Error> {
         Ok(Self {
-            scanner: Scanner::new(Cursor::new(text)?),
+            scanner: Scanner::new(Cursor::new(text)?, keeps_comments),
             dialect,
             state: State::StreamStart,
             states: Vec::new(),
             marks: Vec::new(),
-            tag_directives: Vec::new(),
+            tag_directives: HashMap::new(),
             depth: 0,
+            comments: Comments::default(),
+            stem: String::new(),
         })
     }
 
@@ -161,12 +181,36 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Shows the next token and collects the comments up to it.
+    fn peek(&mut self) -> Result<&Token, Problem> {
+        self.scanner.peek()?;
+        while let Some(comment) = self.scanner.next_comment() {
+            let into = match comment.relation {
+                Relation::Head => &mut self.comments.head,
+                Relation::Line => &mut self.comments.line,
+                Relation::Foot => &mut self.comments.foot,
+            };
+            if !into.is_empty() {
+                into.push('\n');
+            }
+            into.push_str(&comment.text);
+        }
+        self.scanner.peek()
+    }
+
     fn peek_kind(&mut self) -> Result<&TokenKind, Problem> {
-        Ok(&self.scanner.peek()?.kind)
+        Ok(&self.peek()?.kind)
     }
 
     fn peek_mark(&mut self) -> Result<Mark, Problem> {
-        Ok(self.scanner.peek()?.start)
+        Ok(self.peek()?.start)
+    }
+
+    /// Gives an event the comments collected so far.
+    fn with_collected(&mut self, mut event: Event) -> Event {
+        event.comments = std::mem::take(&mut self.comments);
+        self.stem.clear();
+        event
     }
 
     fn document_start(&mut self, implicit: bool) -> Step {
@@ -175,7 +219,7 @@ impl<'t> Parser<'t> {
                 self.scanner.take()?;
             }
         }
-        let Token { kind, start, end } = self.scanner.peek()?.clone();
+        let Token { kind, start, end } = self.peek()?.clone();
         match kind {
             TokenKind::StreamEnd => {
                 self.state = State::End;
@@ -188,7 +232,9 @@ impl<'t> Parser<'t> {
                 self.process_directives()?;
                 self.states.push(State::DocumentEnd);
                 self.state = State::BlockNode;
-                Ok(event(EventKind::DocumentStart { explicit: false }, start, start))
+                let mut event = event(EventKind::DocumentStart { explicit: false }, start, start);
+                event.comments.head = self.comments.split_document_head();
+                Ok(event)
             }
             _ => self.explicit_document_start(start),
         }
@@ -207,7 +253,7 @@ impl<'t> Parser<'t> {
     }
 
     fn document_content(&mut self) -> Step {
-        let token = self.scanner.peek()?;
+        let token = self.peek()?;
         match token.kind {
             TokenKind::VersionDirective { .. }
             | TokenKind::TagDirective { .. }
@@ -231,13 +277,17 @@ impl<'t> Parser<'t> {
         }
         self.tag_directives.clear();
         self.state = State::DocumentStart;
-        Ok(event(EventKind::DocumentEnd { explicit }, start, end))
+        let mut event = self.with_collected(event(EventKind::DocumentEnd { explicit }, start, end));
+        if event.comments.foot.is_empty() {
+            event.comments.foot = std::mem::take(&mut event.comments.head);
+        }
+        Ok(event)
     }
 
     fn process_directives(&mut self) -> Result<(), Problem> {
         let mut versioned = false;
         loop {
-            let Token { kind, start, .. } = self.scanner.peek()?.clone();
+            let Token { kind, start, .. } = self.peek()?.clone();
             match kind {
                 TokenKind::VersionDirective { .. } if versioned => {
                     return Err(problem("found duplicate %YAML directive", start, None));
@@ -247,19 +297,16 @@ impl<'t> Parser<'t> {
                     return Err(problem("found incompatible YAML document", start, None));
                 }
                 TokenKind::TagDirective { handle, prefix } => {
-                    if self.tag_directives.iter().any(|(known, _)| *known == handle) {
+                    if self.tag_directives.insert(handle, prefix).is_some() {
                         return Err(problem("found duplicate %TAG directive", start, None));
                     }
-                    self.tag_directives.push((handle, prefix));
                 }
                 _ => break,
             }
             self.scanner.take()?;
         }
         for (handle, prefix) in [("!", "!"), ("!!", CORE_PREFIX)] {
-            if !self.tag_directives.iter().any(|(known, _)| known == handle) {
-                self.tag_directives.push((handle.to_owned(), prefix.to_owned()));
-            }
+            self.tag_directives.entry(handle.to_owned()).or_insert_with(|| prefix.to_owned());
         }
         Ok(())
     }
@@ -273,7 +320,10 @@ impl<'t> Parser<'t> {
         let token = self.scanner.take()?;
         self.pop_state();
         self.marks.pop();
-        Ok(event(kind, token.start, token.end))
+        let is_block_sequence = token.kind == TokenKind::BlockEnd && kind == EventKind::SequenceEnd;
+        let event = event(kind, token.start, token.end);
+        // Comments at the end of a block sequence belong to what comes next.
+        Ok(if is_block_sequence { event } else { self.with_collected(event) })
     }
 
     fn collection_problem(&mut self, text: &str) -> Problem {
@@ -289,7 +339,7 @@ impl<'t> Parser<'t> {
 pub(crate) const CORE_PREFIX: &str = "tag:yaml.org,2002:";
 
 fn event(kind: EventKind, start: Mark, end: Mark) -> Event {
-    Event { kind, start, body: start, end }
+    Event { kind, start, body: start, end, comments: Comments::default() }
 }
 
 fn empty_scalar(at: Mark) -> Event {

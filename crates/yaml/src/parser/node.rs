@@ -14,29 +14,28 @@ impl Parser<'_> {
         }
         let start = self.peek_mark()?;
         let (properties, end) = self.properties()?;
-        let token = self.scanner.peek()?;
+        let token = self.peek()?;
         let (body, token_end) = (token.start, token.end);
-        let mut event = match &token.kind {
+        let (kind, state) = match &token.kind {
             TokenKind::BlockEntry if indentless => {
                 self.state = State::IndentlessSequenceEntry;
-                event(EventKind::SequenceStart { flow: false, properties }, start, token_end)
+                let kind = EventKind::SequenceStart { flow: false, properties };
+                return Ok(super::Event { body, ..event(kind, start, token_end) });
             }
             TokenKind::Scalar { .. } => return self.scalar(start, properties),
-            TokenKind::FlowSequenceStart => {
-                self.open(State::FlowSequenceEntry { first: true })?;
-                event(EventKind::SequenceStart { flow: true, properties }, start, token_end)
-            }
-            TokenKind::FlowMappingStart => {
-                self.open(State::FlowMappingKey { first: true })?;
-                event(EventKind::MappingStart { flow: true, properties }, start, token_end)
-            }
+            TokenKind::FlowSequenceStart => (
+                EventKind::SequenceStart { flow: true, properties },
+                State::FlowSequenceEntry { first: true },
+            ),
+            TokenKind::FlowMappingStart => (
+                EventKind::MappingStart { flow: true, properties },
+                State::FlowMappingKey { first: true },
+            ),
             TokenKind::BlockSequenceStart if block => {
-                self.open(State::BlockSequenceEntry)?;
-                event(EventKind::SequenceStart { flow: false, properties }, start, token_end)
+                (EventKind::SequenceStart { flow: false, properties }, State::BlockSequenceEntry)
             }
             TokenKind::BlockMappingStart if block => {
-                self.open(State::BlockMappingKey)?;
-                event(EventKind::MappingStart { flow: false, properties }, start, token_end)
+                (EventKind::MappingStart { flow: false, properties }, State::BlockMappingKey)
             }
             _ if properties != Properties::default() => {
                 self.pop_state();
@@ -46,7 +45,13 @@ impl Parser<'_> {
             }
             _ => return Err(problem("did not find expected node content", body, Some(start))),
         };
-        event.body = body;
+        let mut event = super::Event { body, ..event(kind, start, token_end) };
+        if matches!(state, State::BlockSequenceEntry | State::BlockMappingKey) {
+            event.comments.head = std::mem::take(&mut self.stem);
+        } else {
+            event = self.with_collected(event);
+        }
+        self.open(state)?;
         Ok(event)
     }
 
@@ -63,7 +68,7 @@ impl Parser<'_> {
         let TokenKind::Alias(name) = token.kind else {
             return Err(problem("did not find expected node content", token.start, None));
         };
-        Ok(event(EventKind::Alias(name), token.start, token.end))
+        Ok(self.with_collected(event(EventKind::Alias(name), token.start, token.end)))
     }
 
     fn scalar(&mut self, start: Mark, properties: Properties) -> Step {
@@ -73,7 +78,8 @@ impl Parser<'_> {
             return Err(problem("did not find expected node content", body, Some(start)));
         };
         let kind = EventKind::Scalar { value, style, properties };
-        Ok(super::Event { body, ..event(kind, start, end) })
+        let event = super::Event { body, ..event(kind, start, end) };
+        Ok(self.with_collected(event))
     }
 
     /// An anchor and a tag in any order, and where they end.
@@ -104,7 +110,7 @@ impl Parser<'_> {
         if handle.is_empty() {
             return Some(suffix.to_owned());
         }
-        let (_, prefix) = self.tag_directives.iter().find(|(known, _)| known == handle)?;
+        let prefix = self.tag_directives.get(handle)?;
         let tag = format!("{prefix}{suffix}");
         (!tag.is_empty()).then_some(tag)
     }

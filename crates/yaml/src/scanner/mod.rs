@@ -3,6 +3,7 @@
 //! YAML decides late: whether a word is a key is known only at the `:` behind it. So tokens wait
 //! in a queue while one of them may still turn out to start a *simple key*.
 
+mod comment;
 mod scalar;
 mod tag;
 
@@ -10,6 +11,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::cursor::{Cursor, Mark};
 use crate::token::{Token, TokenKind};
+use comment::Passed;
+pub(crate) use comment::{Comment, Relation};
 
 /// Characters within which the `:` of a key without `?` must come.
 const KEY_WINDOW: usize = 1024;
@@ -41,6 +44,7 @@ impl SimpleKey {
     };
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(crate) struct Scanner<'t> {
     cursor: Cursor<'t>,
     queue: VecDeque<Token>,
@@ -56,10 +60,13 @@ pub(crate) struct Scanner<'t> {
     /// Column of the current block; `None` outside of any.
     indent: Option<usize>,
     indents: Vec<Option<usize>>,
+    keeps_comments: bool,
+    comments: VecDeque<Comment>,
+    recent: Passed,
 }
 
 impl<'t> Scanner<'t> {
-    pub(crate) fn new(cursor: Cursor<'t>) -> Self {
+    pub(crate) fn new(cursor: Cursor<'t>, keeps_comments: bool) -> Self {
         Self {
             cursor,
             queue: VecDeque::new(),
@@ -71,6 +78,9 @@ impl<'t> Scanner<'t> {
             key_of_token: HashMap::new(),
             indent: None,
             indents: Vec::new(),
+            keeps_comments,
+            comments: VecDeque::new(),
+            recent: Passed::default(),
         }
     }
 
@@ -86,11 +96,14 @@ impl<'t> Scanner<'t> {
     pub(crate) fn take(&mut self) -> Result<Token, Problem> {
         self.peek()?;
         self.passed += 1;
-        Ok(self.queue.pop_front().expect("because peek has just shown it"))
+        let token = self.queue.pop_front().expect("because peek has just shown it");
+        self.recent.push(&token);
+        Ok(token)
     }
 
     fn needs_more(&mut self) -> Result<bool, Problem> {
-        if self.queue.is_empty() {
+        // A comment is tied to a word only when the words behind it have been seen.
+        if self.queue.len() <= if self.keeps_comments { 2 } else { 0 } {
             return Ok(true);
         }
         match self.key_of_token.get(&self.passed).copied() {
@@ -105,8 +118,9 @@ impl<'t> Scanner<'t> {
             self.push(TokenKind::StreamStart, self.cursor.mark);
             return Ok(());
         }
+        let before = self.cursor.mark;
         self.skip_to_token();
-        self.unroll(Some(self.cursor.mark.column));
+        self.unroll(Some(self.cursor.mark.column), before);
         if self.cursor.is_end(0) {
             return self.fetch_end();
         }
@@ -117,7 +131,10 @@ impl<'t> Scanner<'t> {
         if self.cursor.is_document_indicator() {
             return self.fetch_document_indicator();
         }
-        self.fetch_by_first_byte()
+        let place = self.comment_place();
+        self.fetch_by_first_byte()?;
+        self.scan_line_comment(place);
+        Ok(())
     }
 
     fn fetch_by_first_byte(&mut self) -> Result<(), Problem> {
@@ -162,13 +179,17 @@ impl<'t> Scanner<'t> {
         if self.cursor.mark.index == 0 && self.cursor.starts_with("\u{feff}") {
             self.cursor.skip();
         }
+        let start = self.cursor.mark;
         loop {
             let tabs = self.in_flow() || !self.key_allowed;
             while self.cursor.here() == b' ' || tabs && self.cursor.here() == b'\t' {
                 self.cursor.skip();
             }
-            if self.cursor.here() == b'#' {
-                self.cursor.skip_to_break();
+            self.lift_entry_comment();
+            match self.cursor.here() {
+                b'#' if self.keeps_comments => self.scan_comments(start),
+                b'#' => self.cursor.skip_to_break(),
+                _ => {}
             }
             if !self.cursor.is_break(0) {
                 return;
@@ -199,7 +220,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn leave_blocks(&mut self) -> Result<(), Problem> {
-        self.unroll(None);
+        self.unroll(None, self.cursor.mark);
         self.forget_key()?;
         self.key_allowed = false;
         Ok(())
@@ -399,13 +420,17 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Ends the blocks deeper than `column`; all of them without one.
-    fn unroll(&mut self, column: Option<usize>) {
+    /// Ends the blocks deeper than `column`; all of them without one. `before`: where the white
+    /// space and comments started that were just passed.
+    fn unroll(&mut self, column: Option<usize>, before: Mark) {
         if self.in_flow() {
             return;
         }
-        while self.indent > column {
-            self.push(TokenKind::BlockEnd, self.cursor.mark);
+        // What starts at the end of the passed space is not part of the blocks that end there.
+        let mut end = Mark { index: before.index.saturating_sub(1), ..before };
+        while let Some(indent) = self.indent.filter(|&indent| Some(indent) > column) {
+            end = if self.keeps_comments { self.block_end(indent, end) } else { self.cursor.mark };
+            self.queue.push_back(Token { kind: TokenKind::BlockEnd, start: end, end });
             self.indent = self.indents.pop().flatten();
         }
     }

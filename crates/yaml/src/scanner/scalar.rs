@@ -50,6 +50,8 @@ impl Scanner<'_> {
         let start = self.cursor.mark;
         self.cursor.skip();
         let header = self.scan_block_header(start)?;
+        self.cursor.skip_blanks();
+        self.scan_line_comment_always(start);
         self.skip_line_rest(start)?;
         let parent = self.indent;
         let mut indent = header.increment.map(|more| parent.unwrap_or(0) + more);

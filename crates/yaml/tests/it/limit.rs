@@ -1,7 +1,7 @@
 //! Hostile input: bounded work, bounded depth, no panic.
 
 use proptest::prelude::*;
-use yaml::{Mapping, Value, documents, parse, parse_strict, scalars};
+use yaml::{Mapping, Value, parse, parse_all, parse_strict, scalars};
 
 fn message(text: &str) -> String {
     parse(text).expect_err("hostile").to_string()
@@ -10,8 +10,8 @@ fn message(text: &str) -> String {
 #[test]
 fn nesting_is_limited() {
     let too_deep = "exceeded max depth of 500";
-    assert!(message(&"[".repeat(1_000_000)).ends_with(too_deep));
-    assert!(message(&"- ".repeat(1_000_000)).ends_with(too_deep));
+    assert!(message(&"[".repeat(100_000)).ends_with(too_deep));
+    assert!(message(&"- ".repeat(100_000)).ends_with(too_deep));
     assert!(message(&"{a: ".repeat(100_000)).ends_with(too_deep));
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     let value = parse(&deep).unwrap();
@@ -47,7 +47,7 @@ fn aliases_cannot_multiply_collections() {
     assert_eq!(message(&merges), "yaml: document contains excessive aliasing");
 }
 
-fn soup() -> impl Strategy<Value = String> {
+pub(crate) fn soup() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("- "),
         Just("-"),
@@ -124,7 +124,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof![any::<String>(), soup()]) {
         let _ = parse_strict(&text);
-        let _ = documents(&text);
+        let _ = parse_all(&text);
         for scalar in scalars(&text).unwrap_or_default() {
             prop_assert!(text.get(scalar.span).is_some());
         }
