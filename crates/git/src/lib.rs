@@ -1,1 +1,63 @@
-//! Clone, read, commit, sign and push.
+//! Git repositories of Flux sources: clone, read, commit, sign and push, with no worktree on disk.
+//!
+//! ```text
+//! Secret ──> Remote ──┐
+//!                     ├─ Mirrors::checkout ──> Snapshot ── scan ──> files
+//!  GitRepositoryRef ──┘        │                  │
+//!                              │               commit (edits, Signer) ──> NewCommit
+//!                              │                                             │
+//!  server <── Network ── Mirrors::push (compare and swap) <──────────────────┘
+//! ```
+//!
+//! Invariants:
+//! - Every operation starts at the server with the caller's credentials; a mirror on disk saves
+//!   transfers and is never an answer by itself.
+//! - Credentials go to the host of the configured address and nowhere else, and are in no error, log
+//!   or `Debug` text.
+//! - Nothing is written to disk before a push succeeded; equal edits make an equal commit.
+//! - A push changes a reference only if it is what the caller expects.
+//! - Dropping the future of an operation ends it; no operation outlives its timeout.
+//!
+//! ```
+//! use git::{Address, Remote, Scheme};
+//!
+//! let remote = Remote::anonymous("https://user:secret@example.com/fleet.git")?;
+//! assert_eq!(remote.address.to_string(), "https://example.com/fleet.git");
+//! assert_eq!(remote.address.scheme(), Scheme::Https);
+//! # Ok::<(), git::Error>(())
+//! ```
+//!
+//! It does not know Kubernetes, does not check out files, does not fetch submodules or LFS objects,
+//! does not verify signatures, and gets no tokens: those of a GitHub App reach it ready-made.
+#![deny(missing_docs)]
+
+mod checkout;
+mod commit;
+mod connection;
+mod error;
+mod http;
+mod id;
+mod listing;
+mod mirror;
+mod network;
+mod push;
+mod remote;
+mod secret;
+mod semver;
+mod signer;
+mod snapshot;
+mod ssh;
+mod task;
+mod wording;
+
+pub use checkout::{Checkout, Reference};
+pub use commit::{CommitMeta, Edit, NewCommit, Person};
+pub use error::Error;
+pub use id::Id;
+pub use listing::RemoteRef;
+pub use mirror::{Fetched, Limits, Mirrors, Want};
+pub use network::{Network, Options};
+pub use push::{Expected, Outcome, Push, Pushed, Refspec, Update};
+pub use remote::{Address, Auth, Proxy, Remote, Scheme, SshAuth, Tls};
+pub use signer::Signer;
+pub use snapshot::{Entry, Mode, Scan, Snapshot};

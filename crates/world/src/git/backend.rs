@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -46,7 +46,10 @@ async fn answer(State(backend): State<Backend>, request: Request) -> Response {
         Some(Fault::Status(code)) => {
             return StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY).into_response();
         }
-        Some(Fault::Hang) => return std::future::pending().await,
+        Some(Fault::Hang) => {
+            backend.gate.hang();
+            return std::future::pending().await;
+        }
         Some(Fault::Html) => return axum::response::Html("<p>hello</p>").into_response(),
         Some(Fault::Truncate(_)) | None => {}
     }
@@ -83,11 +86,11 @@ async fn run(backend: &Backend, request: Request) -> Result<Response> {
         let _ = stdin.write_all(&body).await;
     });
     let head = read_head(&mut stdout).await?;
-    let limit = match backend.gate.fault() {
-        Some(Fault::Truncate(bytes)) => Some(bytes),
-        _ => None,
+    let body = match backend.gate.cut() {
+        None => stream(child, stdout),
+        Some(bytes) => cut(child, stdout, bytes).await?,
     };
-    Ok(head.body(stream(child, stdout, limit))?)
+    Ok(head.body(body)?)
 }
 
 fn command(root: &Path, parts: &Parts, length: usize) -> Command {
@@ -154,16 +157,21 @@ async fn read_head(stdout: &mut BufReader<ChildStdout>) -> Result<http::response
 }
 
 /// The rest of the program's output; the program lives as long as the body is wanted.
-fn stream(child: Child, stdout: BufReader<ChildStdout>, limit: Option<usize>) -> Body {
-    let length = limit.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX);
-    let cut = limit.is_some();
-    let bytes = ReaderStream::with_capacity(stdout.take(length), 64 * 1024);
+fn stream(child: Child, stdout: BufReader<ChildStdout>) -> Body {
+    let bytes = ReaderStream::with_capacity(stdout, 64 * 1024);
     let end = futures::stream::once(async move {
         let mut child = child;
-        if cut {
-            return Err(std::io::Error::other("cut short"));
-        }
         child.wait().await.map(|_| Bytes::new())
     });
-    Body::from_stream(futures::StreamExt::chain(bytes, end).map_err(anyhow::Error::from))
+    Body::from_stream(bytes.chain(end))
+}
+
+/// The first bytes of the program's output, after it has done all its work.
+async fn cut(mut child: Child, mut stdout: BufReader<ChildStdout>, bytes: usize) -> Result<Body> {
+    let mut all = Vec::new();
+    stdout.read_to_end(&mut all).await?;
+    child.wait().await?;
+    all.truncate(bytes);
+    let parts = [Ok(Bytes::from(all)), Err(std::io::Error::other("cut short"))];
+    Ok(Body::from_stream(futures::stream::iter(parts)))
 }

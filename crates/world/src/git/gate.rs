@@ -55,6 +55,8 @@ struct State {
     push_options: Vec<Vec<String>>,
     fault: Option<Fault>,
     before_push: Option<Hook>,
+    hanging: usize,
+    cut: Option<usize>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -91,6 +93,28 @@ impl Gate {
 
     pub(super) fn fault(&self) -> Option<Fault> {
         self.state.lock().fault.clone()
+    }
+
+    /// Notes a request that will never be answered.
+    pub(super) fn hang(&self) {
+        self.state.lock().hanging += 1;
+    }
+
+    pub(super) fn hanging(&self) -> usize {
+        self.state.lock().hanging
+    }
+
+    pub(super) fn set_cut(&self, bytes: usize) {
+        self.state.lock().cut = Some(bytes);
+    }
+
+    /// After how many bytes the answer at hand is to break off.
+    pub(super) fn cut(&self) -> Option<usize> {
+        let mut state = self.state.lock();
+        match state.fault {
+            Some(Fault::Truncate(bytes)) => Some(bytes),
+            _ => state.cut.take(),
+        }
     }
 
     pub(super) fn set_bearer(&self, token: Option<String>) {

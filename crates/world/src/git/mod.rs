@@ -155,6 +155,16 @@ impl Server {
         self.gate.set_fault(fault);
     }
 
+    /// How many requests [`Fault::Hang`] has left without an answer.
+    pub fn hanging(&self) -> usize {
+        self.gate.hanging()
+    }
+
+    /// Breaks the next answer of git off after `bytes`, once git has done all its work.
+    pub fn cut_next_answer(&self, bytes: usize) {
+        self.gate.set_cut(bytes);
+    }
+
     /// Replaces the bearer token that requests must carry.
     pub fn set_bearer(&self, token: Option<String>) {
         self.gate.set_bearer(token);

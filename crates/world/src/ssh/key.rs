@@ -52,7 +52,17 @@ pub(super) async fn generate_at(
     passphrase: Option<&str>,
 ) -> Result<()> {
     let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-t", kind.name(), "-C", "world", "-N", passphrase.unwrap_or("")]);
+    command.args([
+        "-q",
+        "-t",
+        kind.name(),
+        "-a",
+        "1",
+        "-C",
+        "world",
+        "-N",
+        passphrase.unwrap_or(""),
+    ]);
     if kind == KeyType::Rsa {
         command.args(["-b", "2048"]);
     }

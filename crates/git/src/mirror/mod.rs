@@ -1,0 +1,267 @@
+//! Bare mirrors of remote repositories on disk.
+//!
+//! ```text
+//! Mirrors ── key(scope, address, credentials, CA, proxy) ──> Mirror ── holds ──> Generation 7 (bare repository)
+//!    fetch: one at a time per mirror; those who wait share the next one              ^
+//!    readers: keep the generation they began with ───────────────────────────────────┘
+//! ```
+//!
+//! Every use starts at the server with the caller's own credentials; what is on disk only saves
+//! sending objects again, and is never an answer by itself.
+
+mod fetch;
+mod folder;
+mod generation;
+mod key;
+
+pub(crate) use generation::Generation;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use fetch::Plan;
+use folder::Folder;
+use parking_lot::Mutex;
+
+use crate::{
+    Error, Id, Snapshot,
+    listing::RemoteRef,
+    network::Network,
+    remote::Remote,
+    task::{self, Task},
+};
+
+/// How much the mirrors may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes on disk and over the wire for one repository.
+    pub repository_bytes: u64,
+    /// Bytes of a single object; a repository that has a larger one is refused.
+    pub object_bytes: u64,
+    /// Bytes of a single file that is read.
+    pub file_bytes: u64,
+    /// Packs in a mirror before it is built anew.
+    pub packs: usize,
+    /// Mirrors kept; those unused for longest go first.
+    pub mirrors: usize,
+    /// Fetches the newest commit only, not the history behind it.
+    pub shallow: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            repository_bytes: 2 << 30,
+            object_bytes: 512 << 20,
+            file_bytes: 16 << 20,
+            packs: 50,
+            mirrors: 512,
+            shallow: true,
+        }
+    }
+}
+
+/// What to fetch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Want {
+    /// Full names of references that must exist.
+    pub references: Vec<String>,
+    /// Full names of references that may be absent.
+    pub optional: Vec<String>,
+    /// Commits by id.
+    pub commits: Vec<Id>,
+}
+
+impl Want {
+    /// The branch `name`.
+    pub fn branch(name: &str) -> Self {
+        Self { references: vec![format!("refs/heads/{name}")], ..Self::default() }
+    }
+
+    /// Adds a reference that may be absent.
+    #[must_use]
+    pub fn and_maybe(mut self, reference: &str) -> Self {
+        self.optional.push(reference.to_owned());
+        self
+    }
+}
+
+/// All mirrors below one folder; clones share them. One process at a time may have them open.
+#[derive(Clone, Debug)]
+pub struct Mirrors {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: Folder,
+    limits: Limits,
+    network: Network,
+    open: Mutex<HashMap<String, Arc<Mirror>>>,
+}
+
+/// One repository as one party sees it.
+#[derive(Debug)]
+struct Mirror {
+    dir: PathBuf,
+    clock: AtomicU64,
+    state: Arc<tokio::sync::Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    generation: Option<Arc<Generation>>,
+    last: Option<Last>,
+}
+
+/// The last fetch that succeeded.
+#[derive(Debug)]
+struct Last {
+    began: u64,
+    want: Want,
+    fetched: Fetched,
+}
+
+/// What a fetch brought: the references as the server told them, and their objects.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    references: Arc<BTreeMap<String, RemoteRef>>,
+    generation: Arc<Generation>,
+}
+
+impl Fetched {
+    /// The wanted references that exist, by full name.
+    pub fn references(&self) -> &BTreeMap<String, RemoteRef> {
+        &self.references
+    }
+
+    /// The commit a reference points at, by its full name.
+    pub fn commit(&self, reference: &str) -> Option<Id> {
+        self.references.get(reference).map(RemoteRef::commit)
+    }
+
+    /// The tree of a commit that was fetched.
+    ///
+    /// # Errors
+    /// The mirror does not hold the commit.
+    pub async fn snapshot(&self, commit: Id) -> Result<Snapshot, Error> {
+        let generation = Arc::clone(&self.generation);
+        task::run(LOCAL, move |_| Snapshot::open(generation, commit)).await
+    }
+}
+
+/// How long work on the local disk may take.
+pub(crate) const LOCAL: std::time::Duration = std::time::Duration::from_mins(5);
+
+impl Mirrors {
+    /// Takes the folder for this process and removes what a killed one left half-written.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or another process has it.
+    pub fn open(dir: &Path, limits: Limits, network: Network) -> Result<Self, Error> {
+        let folder = Folder::take(dir)?;
+        folder.thin(limits.mirrors)?;
+        let open = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { folder, limits, network, open }) })
+    }
+
+    /// The network the mirrors are filled over.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+
+    /// Brings `want` into the mirror that `scope` (a namespace) has of `remote`.
+    ///
+    /// Calls that wait for a running fetch share the next one.
+    ///
+    /// # Errors
+    /// As for every operation; a wanted reference that does not exist is [`Error::RefNotFound`], a
+    /// repository without commits [`Error::Empty`].
+    pub async fn fetch(&self, scope: &str, remote: &Remote, want: &Want) -> Result<Fetched, Error> {
+        let began = Instant::now();
+        let mirror = self.mirror(scope, remote);
+        let arrival = mirror.clock.fetch_add(1, Ordering::SeqCst);
+        let lock = Arc::clone(&mirror.state).lock_owned();
+        let mut state =
+            tokio::time::timeout(remote.timeout, lock).await.map_err(|_| Error::Timeout)?;
+        if let Some(last) = &state.last
+            && last.began > arrival
+            && last.want == *want
+        {
+            return Ok(last.fetched.clone());
+        }
+        let inner = Arc::clone(&self.inner);
+        let (remote, want) = (remote.shared(), want.clone());
+        let left = remote.timeout.saturating_sub(began.elapsed());
+        task::run(left, move |task| {
+            // The lock goes along: if the caller leaves, nobody else starts before this has ended.
+            let began = mirror.clock.fetch_add(1, Ordering::SeqCst);
+            let fetched = inner.fill(task, &mirror, &mut state, (&remote, &want))?;
+            state.last = Some(Last { began, want, fetched: fetched.clone() });
+            Ok(fetched)
+        })
+        .await
+    }
+
+    fn mirror(&self, scope: &str, remote: &Remote) -> Arc<Mirror> {
+        let key = key::of(self.inner.folder.secret(), scope, remote);
+        let mut open = self.inner.open.lock();
+        if open.len() > self.inner.limits.mirrors {
+            // Those in use are held by their users as well; the others are opened again when needed.
+            open.retain(|_, mirror| Arc::strong_count(mirror) > 1);
+        }
+        let fresh = || {
+            Arc::new(Mirror {
+                dir: self.inner.folder.path().join(&key),
+                clock: AtomicU64::new(1),
+                state: Arc::default(),
+            })
+        };
+        Arc::clone(open.entry(key.clone()).or_insert_with(fresh))
+    }
+}
+
+impl Inner {
+    fn fill(
+        &self,
+        task: &Task,
+        mirror: &Mirror,
+        state: &mut State,
+        (remote, want): (&Remote, &Want),
+    ) -> Result<Fetched, Error> {
+        let current = match state.generation.take() {
+            Some(generation) => Some(generation),
+            None => Generation::newest(&mirror.dir, &self.limits)?,
+        };
+        let plan = Plan { network: &self.network, remote, want, limits: &self.limits };
+        // A damaged or crowded generation is kept for its readers and followed by a fresh one.
+        if let Some(generation) = current.filter(|it| it.is_sound(self.limits.packs)) {
+            match plan.run(task, &generation) {
+                Ok(references) => {
+                    state.generation = Some(Arc::clone(&generation));
+                    return Ok(Fetched { references: Arc::new(references), generation });
+                }
+                Err(Error::Local(_) | Error::TooLarge { .. }) if !task.is_cancelled() => {
+                    generation.doom();
+                    task.forgive();
+                }
+                Err(why) => {
+                    state.generation = Some(generation);
+                    return Err(why);
+                }
+            }
+        }
+        let fresh = Arc::new(Generation::create(&mirror.dir, &self.limits)?);
+        let references = plan.run(task, &fresh).inspect_err(|_| fresh.doom())?;
+        fresh.complete()?;
+        state.generation = Some(Arc::clone(&fresh));
+        Ok(Fetched { references: Arc::new(references), generation: fresh })
+    }
+}
