@@ -1,1 +1,104 @@
-//! ImageUpdateAutomation.
+//! ImageUpdateAutomation: chosen images become commits.
+//!
+//! ```text
+//! ImagePolicies ─┐
+//! GitRepository ─┼─> observe ─> mirror ─> setters (pure) ─> commit ─> push, compare-and-swap
+//! Secrets ───────┘                             └─ markers left alone, explained     │
+//!                                     lost race: once more on the new head <────────┘
+//! ```
+//!
+//! Invariants:
+//! - A commit holds the marked values and nothing else; there are no empty commits.
+//! - A push only ever adds to what was read: a head that moved meanwhile is read again.
+//! - What is about to be pushed is recorded first, so that a killed process finds its commit again
+//!   and tells of it once more rather than making it twice.
+//! - Nothing is fetched when neither the policies nor the branch have changed.
+//! - One automation at a time writes to a branch.
+//!
+//! It chooses no images (`reflector` does) and knows neither Git's wire (`git`) nor YAML (`setters`).
+
+mod act;
+mod login;
+mod message;
+mod observe;
+mod reconciler;
+mod report;
+mod selector;
+mod source;
+mod tree;
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+pub use self::{reconciler::AutomationReconciler, tree::Unmarked};
+
+/// Upstream's name for the controller: event source and field manager.
+pub const CONTROLLER: &str = "image-automation-controller";
+
+/// How the controller behaves; the fields are upstream's flags and feature gates.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of upstream's")]
+pub struct Options {
+    /// `--no-cross-namespace-refs`.
+    pub no_cross_namespace_refs: bool,
+    /// Gate `GitAllBranchReferences`: an existing push branch is continued, not replaced.
+    pub all_branch_references: bool,
+    /// Gate `GitForcePushBranch`: a push branch other than the checkout branch may be overwritten.
+    pub force_push_branch: bool,
+    /// Gate `ObjectLevelWorkloadIdentity`.
+    pub object_level_workload_identity: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            no_cross_namespace_refs: false,
+            all_branch_references: true,
+            force_push_branch: true,
+            object_level_workload_identity: false,
+        }
+    }
+}
+
+/// What the reconciler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The API server.
+    pub client: kube::Client,
+    /// Git repositories.
+    pub mirrors: git::Mirrors,
+    /// Logins of clouds.
+    pub cloud: cloud::Cloud,
+    /// Where engines run.
+    pub compute: controller::Compute,
+    /// Files that are known to have no marker.
+    pub unmarked: Unmarked,
+    /// One writer for each branch.
+    pub writers: Writers,
+    /// Flags.
+    pub options: Arc<Options>,
+}
+
+/// Turns for writing to a branch, by repository and branch.
+#[derive(Debug, Clone, Default)]
+pub struct Writers(Arc<Mutex<HashMap<(String, String), Turn>>>);
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+impl Writers {
+    /// Waits for the branch; it is free again when the answer is dropped.
+    pub(crate) async fn turn(
+        &self,
+        repository: String,
+        branch: &str,
+    ) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock();
+            // Those that nobody holds or waits for are made anew when needed.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry((repository, branch.to_owned())).or_default())
+        };
+        turn.lock_owned().await
+    }
+}
