@@ -9,8 +9,20 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// From Rust's shortest form with exponent, such as `-1.25e-7`.
-    fn new(scientific: &str) -> Self {
+    fn new(value: f64) -> Self {
+        let shortest = format!("{value:e}");
+        let digits = shortest.bytes().filter(u8::is_ascii_digit).count();
+        let exponent = shortest
+            .split_once('e')
+            .map_or(0, |(_, exponent)| exponent.bytes().filter(u8::is_ascii_digit).count());
+        // Of two shortest forms that are equally close, Go takes the even one, Rust the larger.
+        let even = format!("{value:.*e}", digits - exponent - 1);
+        let same = even.parse() == Ok(value);
+        Self::from_scientific(if same { &even } else { &shortest })
+    }
+
+    /// From Rust's form with exponent, such as `-1.25e-7`.
+    fn from_scientific(scientific: &str) -> Self {
         let (negative, rest) =
             scientific.strip_prefix('-').map_or((false, scientific), |rest| (true, rest));
         let (mantissa, exponent) = rest.split_once('e').unwrap_or((rest, "0"));
@@ -65,7 +77,7 @@ impl Decimal {
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)` with YAML's names for what is no number.
 pub(crate) fn yaml_float(value: f64) -> String {
-    special(value).map_or_else(|| Decimal::new(&format!("{value:e}")).general(), str::to_owned)
+    special(value).map_or_else(|| Decimal::new(value).general(), str::to_owned)
 }
 
 /// As `yaml_float`, but rounded to single precision: how sigs.k8s.io/yaml names a float key.
@@ -73,7 +85,7 @@ pub(crate) fn yaml_float(value: f64) -> String {
 pub(crate) fn float_key(value: f64) -> String {
     let narrow = value as f32;
     special(f64::from(narrow))
-        .map_or_else(|| Decimal::new(&format!("{narrow:e}")).general(), str::to_owned)
+        .map_or_else(|| Decimal::from_scientific(&format!("{narrow:e}")).general(), str::to_owned)
 }
 
 fn special(value: f64) -> Option<&'static str> {
@@ -93,7 +105,7 @@ pub(crate) fn json_float(value: f64) -> Result<String, &'static str> {
         f64::NEG_INFINITY => return Err("-Inf"),
         _ => {}
     }
-    let digits = Decimal::new(&format!("{value:e}"));
+    let digits = Decimal::new(value);
     let small = value.abs() < 1e-6 && value != 0.0;
     if small || value.abs() >= 1e21 {
         // Go takes the zero out of e-09 but leaves e+21 alone, which has none.
@@ -108,7 +120,7 @@ pub(crate) fn go_float(value: f64) -> String {
         _ if value.is_nan() => "NaN".to_owned(),
         f64::INFINITY => "+Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ => Decimal::new(&format!("{value:e}")).general(),
+        _ => Decimal::new(value).general(),
     }
 }
 
@@ -123,6 +135,7 @@ mod tests {
         assert_eq!(yaml_float(0.0001), "0.0001");
         assert_eq!(yaml_float(0.000_01), "1e-05");
         assert_eq!(yaml_float(-0.0), "-0");
+        assert_eq!(yaml_float(-2_228_458_295_418.656_2), "-2.2284582954186562e+12");
         assert_eq!(yaml_float(123_456_789.125), "1.23456789125e+08");
         assert_eq!(json_float(1e-7), Ok("1e-7".to_owned()));
         assert_eq!(json_float(1e20), Ok("100000000000000000000".to_owned()));
