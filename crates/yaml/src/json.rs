@@ -1,23 +1,26 @@
 //! Values as JSON text, in the spelling of Go's `encoding/json`.
 
-use crate::Error;
 use crate::number::json_float;
 use crate::value::{Mapping, Value};
+use crate::{Error, MAX_DEPTH};
 
 impl Value {
     /// The value as JSON, byte for byte as Go writes it: no white space, names sorted by their
     /// bytes, whole floats without a fraction, and `<`, `>`, `&` escaped.
     ///
     /// # Errors
-    /// [`Error::Json`] for an infinity or "not a number".
+    /// [`Error::Json`] for an infinity, "not a number" and nesting deeper than [`MAX_DEPTH`].
     pub fn to_json(&self) -> Result<String, Error> {
         let mut text = String::new();
-        write(self, &mut text)?;
+        write(self, 0, &mut text)?;
         Ok(text)
     }
 }
 
-fn write(value: &Value, into: &mut String) -> Result<(), Error> {
+fn write(value: &Value, depth: usize, into: &mut String) -> Result<(), Error> {
+    if depth > MAX_DEPTH {
+        return Err(Error::Json(format!("json: exceeded max depth of {MAX_DEPTH}")));
+    }
     match value {
         Value::Null => into.push_str("null"),
         Value::Bool(is) => into.push_str(if *is { "true" } else { "false" }),
@@ -35,16 +38,16 @@ fn write(value: &Value, into: &mut String) -> Result<(), Error> {
                 if index > 0 {
                     into.push(',');
                 }
-                write(item, into)?;
+                write(item, depth + 1, into)?;
             }
             into.push(']');
         }
-        Value::Mapping(mapping) => write_mapping(mapping, into)?,
+        Value::Mapping(mapping) => write_mapping(mapping, depth, into)?,
     }
     Ok(())
 }
 
-fn write_mapping(mapping: &Mapping, into: &mut String) -> Result<(), Error> {
+fn write_mapping(mapping: &Mapping, depth: usize, into: &mut String) -> Result<(), Error> {
     let mut pairs: Vec<_> = mapping.iter().collect();
     pairs.sort_unstable_by_key(|(name, _)| *name);
     into.push('{');
@@ -54,7 +57,7 @@ fn write_mapping(mapping: &Mapping, into: &mut String) -> Result<(), Error> {
         }
         write_string(name, into);
         into.push(':');
-        write(value, into)?;
+        write(value, depth + 1, into)?;
     }
     into.push('}');
     Ok(())

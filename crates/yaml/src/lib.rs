@@ -32,8 +32,7 @@
 //! # Ok::<(), yaml::Error>(())
 //! ```
 //!
-//! It does not merge trees, knows no schema and reads text only: what is not UTF-8 is refused by
-//! whoever reads the bytes.
+//! It does not merge trees and knows no schema.
 
 mod comment;
 mod compose;
@@ -49,6 +48,7 @@ mod parser;
 mod resolve;
 mod scalar;
 mod scanner;
+mod text;
 mod timestamp;
 mod token;
 mod value;
@@ -60,6 +60,7 @@ pub use error::Error;
 pub use node::{Content, Node};
 pub use resolve::{PlainKind, reads_as_string, resolve_plain};
 pub use scalar::{Scalar, scalars};
+pub use text::text;
 pub use token::Style;
 pub use value::{Mapping, Pairs, Value};
 

@@ -20,6 +20,13 @@ fn nesting_is_limited() {
 }
 
 #[test]
+fn values_made_by_hand_are_limited_as_well() {
+    let deep = (0..600).fold(Value::Null, |inner, _| Value::Sequence(vec![inner]));
+    let error = deep.to_yaml().expect_err("too deep").to_string();
+    assert_eq!(error, "json: exceeded max depth of 500");
+}
+
+#[test]
 fn aliases_cannot_nest_beyond_the_limit() {
     let half = "[".repeat(300);
     let close = "]".repeat(300);
