@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     const MIN: Duration = Duration::from_millis(750);
-    const MAX: Duration = Duration::from_secs(900);
+    const MAX: Duration = Duration::from_mins(15);
 
     #[test]
     fn delays_double_up_to_the_limit() {
@@ -34,9 +34,9 @@ mod tests {
 
     #[test]
     fn jitter_stays_within_its_percentage() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(jitter(hour, 0, 0.9), hour);
-        assert_eq!(jitter(hour, 10, 0.0), Duration::from_secs(3240));
-        assert_eq!(jitter(hour, 10, 1.0), Duration::from_secs(3960));
+        assert_eq!(jitter(hour, 10, 0.0), Duration::from_mins(54));
+        assert_eq!(jitter(hour, 10, 1.0), Duration::from_mins(66));
     }
 }

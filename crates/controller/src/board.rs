@@ -1,6 +1,6 @@
 //! What one controller knows of its objects between their turns: queue, references, memos.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -32,6 +32,42 @@ struct State {
     referrers: HashMap<Reference, HashSet<Key>>,
     /// Whether the objects are all known.
     synced: bool,
+    /// What changed while objects ran, so that one that comes to wait for it does not miss it.
+    missed: Missed,
+}
+
+/// Changes since the oldest run began, by a running number.
+#[derive(Default)]
+struct Missed {
+    last: u64,
+    runs: BTreeSet<u64>,
+    changes: HashMap<Reference, u64>,
+}
+
+impl Missed {
+    /// A run begins.
+    fn begin(&mut self) -> u64 {
+        self.last += 1;
+        self.runs.insert(self.last);
+        self.last
+    }
+
+    fn note(&mut self, changed: &Reference) {
+        if !self.runs.is_empty() {
+            self.last += 1;
+            self.changes.insert(changed.clone(), self.last);
+        }
+    }
+
+    /// The run that began at `since` ends: whether one of these changed meanwhile.
+    fn end(&mut self, since: u64, waits_for: &[Reference]) -> bool {
+        let changed = self.changes.iter().filter(|(_, at)| **at > since);
+        let missed = changed.map(|(it, _)| it).any(|it| waits_for.iter().any(|w| w.covers(it)));
+        self.runs.remove(&since);
+        let oldest = self.runs.first().copied().unwrap_or(u64::MAX);
+        self.changes.retain(|_, at| *at > oldest);
+        missed
+    }
 }
 
 /// One object.
@@ -43,7 +79,14 @@ struct Card {
     references: Vec<Reference>,
     /// References of the last report.
     waits_for: Vec<Reference>,
-    running: Option<(CancellationToken, Instant)>,
+    running: Option<Running>,
+}
+
+struct Running {
+    cancel: CancellationToken,
+    since: Instant,
+    /// For [`Missed`].
+    number: u64,
 }
 
 /// An object to run.
@@ -89,9 +132,8 @@ impl Board {
 
     /// Lets an object run because its spec changed: a run of the old one is cancelled.
     pub(crate) fn supersede(&self, key: &Key) {
-        if let Some((cancel, _)) = self.state.lock().cards.get(key).and_then(|c| c.running.as_ref())
-        {
-            cancel.cancel();
+        if let Some(run) = self.state.lock().cards.get(key).and_then(|card| card.running.as_ref()) {
+            run.cancel.cancel();
         }
         self.add(key, Urgency::Soon);
     }
@@ -99,7 +141,8 @@ impl Board {
     /// Lets everybody run who refers to a changed object.
     pub(crate) fn wake(&self, changed: &Reference) {
         let all = Reference { name: None, ..changed.clone() };
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.missed.note(changed);
         let referrers = [changed, &all].map(|reference| state.referrers.get(reference));
         let keys: HashSet<Key> = referrers.into_iter().flatten().flatten().cloned().collect();
         drop(state);
@@ -113,8 +156,9 @@ impl Board {
         let state = &mut *self.state.lock();
         state.queue.forget(key);
         if let Some(card) = state.cards.remove(key) {
-            if let Some((cancel, _)) = &card.running {
-                cancel.cancel();
+            if let Some(run) = &card.running {
+                run.cancel.cancel();
+                state.missed.end(run.number, &[]);
             }
             state.drop_references(key, card.references.iter().chain(&card.waits_for));
         }
@@ -128,7 +172,9 @@ impl Board {
         let card = state.cards.entry(key.clone()).or_default();
         let waited = std::mem::take(&mut card.waits_for);
         let cancelled = stop.child_token();
-        card.running = Some((cancelled.clone(), Instant::now()));
+        let number = state.missed.begin();
+        let cancel = cancelled.clone();
+        card.running = Some(Running { cancel, since: Instant::now(), number });
         let memo = card.memo.take();
         state.drop_unless_referred(&key, &waited);
         self.metrics.waited(&self.name, since.elapsed());
@@ -139,15 +185,17 @@ impl Board {
     pub(crate) fn done(&self, key: &Key, memo: Option<Memo>, plan: Plan) {
         let state = &mut *self.state.lock();
         if let Some(card) = state.cards.get_mut(key) {
-            card.running = None;
             card.memo = memo;
             card.failures = plan.failures;
-            card.waits_for = plan.waits_for;
-            let waits_for = card.waits_for.clone();
-            for reference in waits_for {
+            card.waits_for.clone_from(&plan.waits_for);
+            state.queue.schedule(key, plan.due);
+            let number = card.running.take().map(|run| run.number);
+            if number.is_some_and(|number| state.missed.end(number, &plan.waits_for)) {
+                state.queue.add(key, Urgency::Soon);
+            }
+            for reference in plan.waits_for {
                 state.referrers.entry(reference).or_default().insert(key.clone());
             }
-            state.queue.schedule(key, plan.due);
         }
         if state.queue.done(key) {
             self.metrics.added(&self.name);
@@ -230,7 +278,7 @@ impl Gauged for Board {
         let running = state.cards.values().filter_map(|card| card.running.as_ref());
         Gauges {
             depth: state.queue.depth(),
-            running: running.map(|(_, since)| since.elapsed()).collect(),
+            running: running.map(|run| run.since.elapsed()).collect(),
         }
     }
 }
@@ -293,6 +341,28 @@ mod tests {
         board.wake(&token);
         assert_eq!(drain(&board), [""; 0]);
         assert!(board.state.lock().referrers.is_empty());
+    }
+
+    #[test]
+    fn what_came_while_the_turn_ran_is_not_waited_for() {
+        let board = board();
+        let (key, other) = (Key::new("ns", "it"), Key::new("ns", "other"));
+        let token = Reference::object::<Secret>("ns", "token");
+        let stop = CancellationToken::new();
+        for waits_for in [token.clone(), Reference::all::<Secret>("ns")] {
+            board.add(&key, Urgency::Soon);
+            board.add(&other, Urgency::Soon);
+            board.take(Timestamp::UNIX_EPOCH, &stop).unwrap();
+            board.wake(&token);
+            board.take(Timestamp::UNIX_EPOCH, &stop).unwrap();
+            let plan = || Plan { waits_for: vec![waits_for.clone()], ..Plan::default() };
+            board.done(&key, None, plan());
+            board.done(&other, None, plan());
+            assert_eq!(drain(&board), ["it"]);
+            board.wake(&token);
+            assert_eq!(drain(&board), ["other"]);
+        }
+        assert!(board.state.lock().missed.changes.is_empty());
     }
 
     #[test]

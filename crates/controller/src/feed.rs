@@ -5,6 +5,7 @@
 //! than what this process wrote.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -206,7 +207,11 @@ impl<K: Watchable> Feed<K> {
 impl<K> Order<K> {
     fn tell(&self, change: &Change<K>) {
         for subscriber in &self.subscribers {
-            subscriber(change);
+            // A panic in somebody's filter must not end the watch of everybody.
+            let told = catch_unwind(AssertUnwindSafe(|| subscriber(change)));
+            if told.is_err() {
+                tracing::error!(object = %change.key, "internal error: a subscriber panicked");
+            }
         }
     }
 }
@@ -289,7 +294,7 @@ mod tests {
 
     fn deleted(name: &str, version: u64) -> ConfigMap {
         let mut map = map(name, version);
-        let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+        let now = jiff::Timestamp::UNIX_EPOCH;
         map.metadata.deletion_timestamp = Some(api::meta::Time(now));
         map
     }
@@ -312,7 +317,9 @@ mod tests {
 
     fn list(feed: &Feed<ConfigMap>, objects: Vec<ConfigMap>) {
         feed.accept(Event::Init);
-        objects.into_iter().for_each(|object| feed.accept(Event::InitApply(object)));
+        for object in objects {
+            feed.accept(Event::InitApply(object));
+        }
         feed.accept(Event::InitDone);
     }
 

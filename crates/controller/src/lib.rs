@@ -17,6 +17,33 @@
 //! - A panic in a turn is a failure of that object and of nothing else.
 //! - Nobody else asks what time it is ([`clock`]).
 //!
+//! ```
+//! use api::image::ImageRepository;
+//! use controller::{Controller, Next, Reconcile, Report, Stop, Turn};
+//! use std::time::Duration;
+//!
+//! /// Says of every repository which image it is about.
+//! struct Namer;
+//!
+//! impl Reconcile for Namer {
+//!     type Resource = ImageRepository;
+//!     const CONTROLLER: &'static str = "namer";
+//!
+//!     async fn turn(&self, it: &ImageRepository, _: &mut Turn) -> Result<Report<Self>, Stop> {
+//!         if it.spec.image.is_empty() {
+//!             return Err(Stop::stall(api::reason::IMAGE_URL_INVALID, "spec.image is empty"));
+//!         }
+//!         let status = it.status.clone().unwrap_or_default();
+//!         let every = Duration::from_secs(60);
+//!         Ok(Report::ready(status, format!("image {}", it.spec.image), Next::Interval { every }))
+//!     }
+//! }
+//!
+//! // The binary folds over a list of these: `controller.run(host)`.
+//! let controller = Controller::new(Namer);
+//! assert_eq!((controller.name(), controller.kind()), ("namer", "ImageRepository"));
+//! ```
+//!
 //! It knows no GitOps, reads no flags and environment, binds no socket: the binary does.
 
 mod activity;
@@ -36,6 +63,7 @@ pub mod probe;
 mod queue;
 mod reconcile;
 mod reference;
+mod request;
 mod runner;
 pub mod secret;
 mod turn;
@@ -49,6 +77,7 @@ pub use metric::Metrics;
 pub use outcome::{Next, Report, Stop, Verdict};
 pub use reconcile::Reconcile;
 pub use reference::{Key, Reference};
+pub use request::{CountRequests, Counted};
 pub use runner::{Controller, run};
 pub use turn::Turn;
 pub use watch::{Watch, Watchable};

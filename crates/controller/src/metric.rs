@@ -104,10 +104,8 @@ impl Metrics {
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
     }
 
-    /// Counts an answer of the API server.
-    pub fn count_request(&self, code: u16, host: &str, method: &str) {
-        let code = code.to_string();
-        self.families.requests.with_label_values(&[code.as_str(), host, method]).inc();
+    pub(crate) fn count_request(&self, code: &str, host: &str, method: &str) {
+        self.families.requests.with_label_values(&[code, host, method]).inc();
     }
 
     pub(crate) fn lead(&self, lease: &str, leading: bool) {

@@ -117,8 +117,8 @@ pub enum Next {
     },
     /// When one of these changes, or at the deadline. A parked object holds no worker.
     ///
-    /// A change counts if the [`Watch`](crate::Watch) of its kind lets it through. The deadline is
-    /// a time, not a delay: computed from what the status records, such as
+    /// A change counts if the [`Watch`](crate::Watch) of its kind lets it through, also when it
+    /// came while the turn ran; kinds without one never wake. The deadline is a time, not a delay: computed from what the status records, such as
     /// [`Turn::waiting_since`](crate::Turn::waiting_since), it survives a restart.
     Park {
         /// What is waited for, besides the object's own references.
@@ -309,7 +309,9 @@ mod tests {
 
     fn conditions(claims: &[Claim<'_>]) -> Conditions {
         let mut it = Conditions { list: vec![], generation: 2, now: Timestamp::UNIX_EPOCH };
-        claims.iter().for_each(|claim| it.set(*claim));
+        for claim in claims {
+            it.set(*claim);
+        }
         it
     }
 

@@ -197,6 +197,10 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn key(text: &str) -> Key {
@@ -210,6 +214,81 @@ mod tests {
 
     fn drain(queue: &mut Queue, now: i64) -> Vec<String> {
         std::iter::from_fn(|| queue.take(at(now))).map(|(key, _)| key.to_string()).collect()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add(u8, bool),
+        Schedule(u8, i64),
+        Take,
+        Done(u8),
+        Forget(u8),
+        Pass(i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..6_u8, any::<bool>()).prop_map(|(n, soon)| Step::Add(n, soon)),
+            (0..6_u8, 0..50_i64).prop_map(|(n, at)| Step::Schedule(n, at)),
+            Just(Step::Take),
+            (0..6_u8).prop_map(Step::Done),
+            (0..6_u8).prop_map(Step::Forget),
+            (0..5_i64).prop_map(Step::Pass),
+        ]
+    }
+
+    proptest! {
+        /// Whatever happens: nothing runs twice at once, nothing forgotten runs, and in the end
+        /// everything that was added or became due has run.
+        #[test]
+        fn nothing_is_lost_and_nothing_runs_twice(steps in prop::collection::vec(step(), 0..200)) {
+            let key = |n: u8| Key::new(format!("ns{}", n % 2), n.to_string());
+            let mut queue = Queue::default();
+            let (mut owed, mut running) = (HashSet::new(), HashSet::new());
+            let mut timers = HashMap::new();
+            let mut now = 0;
+            for step in steps.into_iter().chain([Step::Pass(100)]) {
+                match step {
+                    Step::Add(n, soon) => {
+                        let urgency = if soon { Urgency::Soon } else { Urgency::Whenever };
+                        queue.add(&key(n), urgency);
+                        owed.insert(key(n));
+                    }
+                    Step::Schedule(n, due) => {
+                        queue.schedule(&key(n), Some(at(due)));
+                        timers.insert(key(n), due);
+                    }
+                    Step::Take => {
+                        let due = timers.iter().filter(|(_, due)| **due <= now);
+                        owed.extend(due.map(|(key, _)| key.clone()));
+                        timers.retain(|_, due| *due > now);
+                        if let Some((key, _)) = queue.take(at(now)) {
+                            prop_assert!(owed.remove(&key), "{key} had no reason to run");
+                            prop_assert!(running.insert(key.clone()), "{key} runs twice");
+                            timers.remove(&key);
+                        }
+                    }
+                    Step::Done(n) => {
+                        queue.done(&key(n));
+                        running.remove(&key(n));
+                    }
+                    Step::Forget(n) => {
+                        queue.forget(&key(n));
+                        owed.remove(&key(n));
+                        timers.remove(&key(n));
+                    }
+                    Step::Pass(seconds) => now += seconds,
+                }
+            }
+            owed.extend(timers.into_keys());
+            for key in running {
+                queue.done(&key);
+            }
+            let ran: HashSet<Key> =
+                std::iter::from_fn(|| queue.take(at(now))).map(|(key, _)| key).collect();
+            prop_assert_eq!(ran, owed);
+            prop_assert_eq!(queue.depth(), 0);
+        }
     }
 
     #[test]

@@ -68,6 +68,16 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// Whether this is `object`, or stands for all objects it is one of.
+    pub(crate) fn covers(&self, object: &Self) -> bool {
+        self.kind == object.kind
+            && self.group == object.group
+            && self.namespace == object.namespace
+            && (self.name.is_none() || self.name == object.name)
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.kind, self.namespace, self.name.as_deref().unwrap_or("*"))

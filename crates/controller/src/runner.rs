@@ -175,7 +175,11 @@ impl<R: Reconcile> Runner<R> {
             return;
         };
         let mut run = Run { runner: &self, key: &key, cancelled, memo };
-        let ran = run.object(&object).await;
+        // The reconciler's panics are reported by the run; this one would be the kit's.
+        let ran = match AssertUnwindSafe(run.object(&object)).catch_unwind().await {
+            Ok(ran) => ran,
+            Err(_) => run.retry(),
+        };
         let memo = run.memo.take();
         drop(work);
         if self.feed.store().find(&key).is_some() {
@@ -224,11 +228,14 @@ fn follow<R: Reconcile>(board: &Board, reconciler: &R, change: &Change<R::Resour
         board.add(&change.key, urgency);
         return;
     };
-    if old.meta().uid != new.meta().uid {
-        board.forget(&change.key);
-    }
-    let replaced = |of: fn(&R::Resource) -> Value| of(old) != of(new);
-    if replaced(|it| json!([it.meta().uid, it.meta().generation, it.meta().deletion_timestamp])) {
+    let (before, after) = (old.meta(), new.meta());
+    if before.uid != after.uid
+        || before.generation != after.generation
+        || before.deletion_timestamp != after.deletion_timestamp
+    {
+        if before.uid != after.uid {
+            board.forget(&change.key);
+        }
         board.refer(&change.key, reconciler.references(new));
         board.supersede(&change.key);
     } else if old.annotations().get(REQUESTED_AT) != new.annotations().get(REQUESTED_AT) {

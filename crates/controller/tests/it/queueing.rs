@@ -123,7 +123,7 @@ async fn only_selected_objects_are_reconciled() {
     running.settled(&world).await;
     assert_eq!(*world.bench.turns.lock(), ["mine"]);
     let patched = world.patch("other", json!({"metadata": {"labels": {"shard": "one"}}})).await;
-    crate::world::until(|| world.bench.runs("other") == 1).await;
+    until(|| world.bench.runs("other") == 1).await;
     running.knows(&patched).await;
 }
 

@@ -54,7 +54,7 @@ async fn a_stall_is_final_until_the_spec_changes() {
     let wanted = ["Stalled=True InvalidToy: bad", "Ready=False InvalidToy: bad"];
     assert_eq!(world.conditions("it").await, wanted);
     assert_eq!(world.status("it").await["observedGeneration"], 1);
-    running.advance(&world, Duration::from_secs(86_400)).await;
+    running.advance(&world, Duration::from_hours(24)).await;
     assert_eq!(world.bench.runs("it"), 1);
     let patched = world.patch("it", json!({"spec": {"act": "", "text": "fixed"}})).await;
     running.knows(&patched).await;

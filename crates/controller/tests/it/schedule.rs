@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::toy::{INTERVAL, ToySpec};
+use crate::toy::ToySpec;
 use crate::world::World;
 
 fn act(act: &str) -> ToySpec {
@@ -40,7 +40,7 @@ async fn intervals_and_waits_have_their_own_time() {
     running.advance(&world, Duration::from_secs(30)).await;
     running.advance(&world, Duration::from_secs(30)).await;
     assert_eq!((world.bench.runs("good"), world.bench.runs("waiting")), (1, 3));
-    running.advance(&world, INTERVAL - Duration::from_secs(60)).await;
+    running.advance(&world, Duration::from_mins(9)).await;
     assert_eq!(world.bench.runs("good"), 2);
 }
 

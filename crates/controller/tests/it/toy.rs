@@ -32,7 +32,7 @@ pub(crate) struct ToySpec {
     /// Text of the Ready message.
     #[serde(default)]
     pub(crate) text: String,
-    /// The ConfigMap that is waited for.
+    /// The `ConfigMap` that is waited for.
     #[serde(default)]
     pub(crate) map: Option<String>,
 }
@@ -88,7 +88,7 @@ impl Status for ToyStatus {
     }
 }
 
-/// The CustomResourceDefinition.
+/// The definition of the kind.
 pub(crate) fn definition() -> Value {
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let status = json!({
@@ -153,8 +153,8 @@ pub(crate) struct Toys {
 }
 
 /// How long a parked toy waits.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-pub(crate) const INTERVAL: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const INTERVAL: Duration = Duration::from_mins(10);
 
 #[derive(Default)]
 struct Count(usize);
@@ -282,7 +282,7 @@ impl Toys {
         passed
     }
 
-    /// Waits for a ConfigMap, at most for [`PATIENCE`] from when it began to wait.
+    /// Waits for a `ConfigMap`, at most for [`PATIENCE`] from when it began to wait.
     fn park(&self, it: &Toy, turn: &Turn) -> Result<Report<Self>, Stop> {
         let Key { namespace, .. } = turn.key().clone();
         let name = it.spec.map.clone().unwrap_or_default();

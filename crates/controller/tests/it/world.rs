@@ -21,7 +21,8 @@ use crate::toy::{Bench, Toy, ToySpec, Toys, definition};
 
 /// Everything but the controller: it outlives restarts.
 pub(crate) struct World {
-    pub(crate) server: controlplane::Server,
+    /// Serves as long as it is kept.
+    _server: controlplane::Server,
     pub(crate) client: Client,
     pub(crate) clock: Manual,
     pub(crate) bench: Bench,
@@ -51,7 +52,7 @@ impl World {
         });
         let client = Client::new(server.router().layer(count), "default");
         let clock = Manual::new("2026-01-01T00:00:00Z".parse().unwrap());
-        let world = Self { server, client, clock, bench: Bench::default(), writes };
+        let world = Self { _server: server, client, clock, bench: Bench::default(), writes };
         world.define().await;
         world
     }
@@ -186,7 +187,7 @@ impl Running {
         self.settled(world).await;
     }
 
-    /// Ends when the store of ConfigMaps is as new as this one, and all is done.
+    /// Ends when the store of `ConfigMap`s is as new as this one, and all is done.
     pub(crate) async fn saw(&self, world: &World, map: &ConfigMap) {
         self.host.store::<ConfigMap>().reached(&map.resource_version().unwrap()).await;
         self.settled(world).await;
