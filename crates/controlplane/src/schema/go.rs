@@ -38,6 +38,24 @@ pub(crate) fn bad_value(value: &Value) -> String {
     }
 }
 
+/// A value as `%v` prints it.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => self::number(number),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" "))
+        }
+        Value::Object(map) => {
+            let sorted: std::collections::BTreeMap<_, _> = map.iter().collect();
+            let entries = sorted.into_iter().map(|(key, value)| format!("{key}:{}", plain(value)));
+            format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
 /// A number as `%v` prints it.
 pub(crate) fn number(number: &Number) -> String {
     match (number.as_i64(), number.as_u64(), number.as_f64()) {

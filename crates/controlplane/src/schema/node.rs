@@ -86,6 +86,8 @@ pub(crate) struct Node {
 /// The value validations of a node.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
+    /// The format as written, whether it is enforced or not.
+    pub(crate) raw_format: Option<String>,
     pub(crate) format_name: Option<String>,
     pub(crate) format: Option<Format>,
     pub(crate) pattern: Option<Pattern>,
@@ -163,6 +165,7 @@ impl Checks {
         let format_name = text(map, "format").filter(|name| !name.is_empty());
         let format = format_name.and_then(format::find);
         Self {
+            raw_format: format_name.map(ToOwned::to_owned),
             format_name: format.and(format_name).map(ToOwned::to_owned),
             format,
             pattern: text(map, "pattern").and_then(Pattern::parse),
