@@ -73,6 +73,8 @@ struct Source<'b> {
     /// Where, in the text without them, CRs were left out.
     returns: Vec<usize>,
     layout: Layout,
+    /// There are several documents, so that kyaml would not take a list apart.
+    is_cut: bool,
 }
 
 impl<'b> Source<'b> {
@@ -82,19 +84,12 @@ impl<'b> Source<'b> {
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|_| Outcome::Unparsable("it is not UTF-8 text".to_owned()))?;
-        if let Some(line) = screen::bad_separator(text) {
-            return Err(Outcome::Unparsable(format!("invalid document separator: {line}")));
-        }
+        let chunks = screen::chunks(text).map_err(Outcome::Unparsable)?;
         let (plain, returns) = without_returns(text);
         let documents =
             Document::parse_all(&plain).map_err(|error| Outcome::Unparsable(error.to_string()))?;
-        let layout = Layout::parse(text).map_err(Outcome::Disagree)?;
-        // kyaml cuts a text at `---` before it parses, which parts directives from documents.
-        if let Some(Token { line, .. }) = layout.all(Kind::Directive).next() {
-            let why = format!("line {line}: directives are not supported");
-            return Err(Outcome::Unparsable(why));
-        }
-        Ok(Self { text, documents, returns, layout })
+        let layout = Layout::parse(&chunks).map_err(Outcome::Disagree)?;
+        Ok(Self { text, documents, returns, layout, is_cut: chunks.len() > 1 })
     }
 
     /// Where a node is in the text.
@@ -104,8 +99,7 @@ impl<'b> Source<'b> {
     }
 
     fn objects(&self) -> Result<Vec<Object<'_>>, Outcome> {
-        let unwrap = !screen::has_separator(self.text);
-        let objects = self.documents.iter().map(|document| Object::all(document, unwrap));
+        let objects = self.documents.iter().map(|it| Object::all(it, !self.is_cut));
         let objects: Vec<_> = objects.collect::<Result<_, _>>().map_err(Outcome::Unparsable)?;
         Ok(objects.into_iter().flatten().collect())
     }
@@ -217,7 +211,7 @@ impl<'e> Editor<'e> {
         if new == *old {
             return Ok(Outcome::Same);
         }
-        if let Some(tag) = scalar.tag.as_ref().filter(|tag| !is_string_tag(tag)) {
+        if let Some(tag) = scalar.tag.as_ref().filter(|tag| forbids_strings(tag)) {
             return Err(Outcome::Tagged(tag.clone()));
         }
         self.splices.extend(spell(self.source.text, &span, *style, &new));
@@ -262,23 +256,50 @@ impl<'e> Editor<'e> {
         Err(Outcome::Disagree("an edit would change more than the marked values".to_owned()))
     }
 
-    /// Whether the scalars of `edited` are the old ones but for those that were set.
+    /// Whether `edited` reads as before but for the values that were set.
     fn is_as_planned(&self, edited: &str) -> bool {
-        let (Ok(before), Ok(now)) = (yaml::scalars(self.source.text), yaml::scalars(edited)) else {
-            return false;
-        };
-        before.len() == now.len()
-            && before.iter().zip(&now).all(|(before, now)| {
-                let set = self.values.get(&before.span.start);
-                let set = set.filter(|_| !before.span.is_empty());
-                now.value == *set.unwrap_or(&before.value)
-                    && (&now.tag, &now.anchor, now.is_key)
-                        == (&before.tag, &before.anchor, before.is_key)
-            })
+        let Ok(now) = Document::parse_all(&without_returns(edited).0) else { return false };
+        let before = &self.source.documents;
+        let mut pairs: Vec<_> =
+            before.iter().zip(&now).map(|(before, now)| (&before.root, &now.root)).collect();
+        let mut same = before.len() == now.len();
+        while let Some((before, now)) = pairs.pop().filter(|_| same) {
+            same = (&before.tag, &before.anchor) == (&now.tag, &now.anchor)
+                && self.is_same_content(before, now, &mut pairs);
+        }
+        same
+    }
+
+    /// Compares two nodes and leaves what is inside of them to `pairs`.
+    fn is_same_content<'n>(
+        &self,
+        before: &'n Node,
+        now: &'n Node,
+        pairs: &mut Vec<(&'n Node, &'n Node)>,
+    ) -> bool {
+        match (&before.content, &now.content) {
+            (Content::Scalar { value: old, .. }, Content::Scalar { value: new, .. }) => {
+                let span = self.source.span(before);
+                let set = self.values.get(&span.start).filter(|_| !span.is_empty());
+                new == set.unwrap_or(old)
+            }
+            (Content::Sequence { items: old, .. }, Content::Sequence { items: new, .. }) => {
+                pairs.extend(old.iter().zip(new));
+                old.len() == new.len()
+            }
+            (Content::Mapping { pairs: old, .. }, Content::Mapping { pairs: new, .. }) => {
+                let entries = old.iter().zip(new);
+                pairs.extend(entries.flat_map(|(old, new)| [(&old.0, &new.0), (&old.1, &new.1)]));
+                old.len() == new.len()
+            }
+            (Content::Alias(old), Content::Alias(new)) => old == new,
+            _ => false,
+        }
     }
 }
 
-/// Whether a tag leaves a scalar a string whatever it says.
-fn is_string_tag(tag: &str) -> bool {
-    matches!(tag, "!" | "tag:yaml.org,2002:str")
+/// Whether a tag says that a scalar is something else than a string; a tag of the user's own does
+/// not.
+fn forbids_strings(tag: &str) -> bool {
+    tag.strip_prefix("tag:yaml.org,2002:").is_some_and(|name| name != "str")
 }

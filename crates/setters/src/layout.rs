@@ -4,6 +4,9 @@ use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
+use crate::marker;
+use crate::screen::Chunk;
+
 /// Calls of the progress callback (each stands for about a hundred steps of the parser) that a
 /// text may take, per byte and at least. Sane files take a small fraction of one call per byte.
 const CALLS_PER_BYTE: usize = 2;
@@ -30,22 +33,26 @@ pub(crate) enum Kind {
     Scalar,
     /// `|` or `>`.
     Block,
-    /// `%YAML` and the like.
-    Directive,
 }
 
 impl Layout {
-    /// Parses `text`; the error says what is wrong.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let tree = parse(text)?;
-        if let Some(line) = error_line(&tree) {
-            return Err(format!("line {line} does not parse"));
+    /// Parses the documents that mention markers; the error says what is wrong.
+    ///
+    /// One document at a time, as tree-sitter-yaml counts lines with 16 bits.
+    pub(crate) fn parse(chunks: &[Chunk<'_>]) -> Result<Self, String> {
+        let mut tokens = Vec::new();
+        for chunk in chunks.iter().filter(|chunk| marker::resembles(chunk.text)) {
+            let tree = parse(chunk.text)?;
+            if let Some(row) = error_row(&tree) {
+                return Err(format!("line {} does not parse", chunk.line + row));
+            }
+            tokens.extend(preorder(&tree).filter_map(|node| {
+                let bytes = chunk.byte + node.start_byte()..chunk.byte + node.end_byte();
+                let line = chunk.line + node.start_position().row;
+                kind(&node).map(|kind| Token { kind, bytes, line })
+            }));
         }
-        let token = |node: Node<'_>| {
-            let line = node.start_position().row + 1;
-            kind(&node).map(|kind| Token { kind, bytes: node.byte_range(), line })
-        };
-        Ok(Self { tokens: preorder(&tree).filter_map(token).collect() })
+        Ok(Self { tokens })
     }
 
     /// All tokens of a kind.
@@ -80,14 +87,14 @@ fn parse(text: &str) -> Result<Tree, String> {
     tree.ok_or_else(|| "parsing takes too long".to_owned())
 }
 
-/// The line, from 1, of the first error.
-fn error_line(tree: &Tree) -> Option<usize> {
+/// The row of the first error.
+fn error_row(tree: &Tree) -> Option<usize> {
     let root = tree.root_node();
     if !root.has_error() {
         return None;
     }
     let found = preorder(tree).find(|node| node.is_error() || node.is_missing());
-    Some(found.unwrap_or(root).start_position().row + 1)
+    Some(found.unwrap_or(root).start_position().row)
 }
 
 fn kind(node: &Node<'_>) -> Option<Kind> {
@@ -95,7 +102,6 @@ fn kind(node: &Node<'_>) -> Option<Kind> {
         "comment" => Kind::Comment,
         "plain_scalar" | "single_quote_scalar" | "double_quote_scalar" => Kind::Scalar,
         "block_scalar" => Kind::Block,
-        "yaml_directive" | "tag_directive" | "reserved_directive" => Kind::Directive,
         _ => return None,
     })
 }
@@ -120,5 +126,5 @@ fn preorder(tree: &Tree) -> impl Iterator<Item = Node<'_>> {
 
 /// Whether what is inside of a node is of no interest here.
 fn is_whole(node: &Node<'_>) -> bool {
-    matches!(kind(node), Some(Kind::Scalar | Kind::Directive))
+    kind(node) == Some(Kind::Scalar)
 }

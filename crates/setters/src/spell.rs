@@ -25,11 +25,12 @@ pub(crate) fn spell(text: &str, span: &Range<usize>, style: Style, value: &str) 
 /// Whether `value` may stand without quotes, in a flow collection too, and is a string there.
 fn is_plain(value: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-    let starts = value.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    let start = value.strip_prefix('-').unwrap_or(value);
+    let starts = start.starts_with(|c: char| c.is_ascii_alphanumeric() || "._-".contains(c));
     starts
         && value.chars().all(allowed)
         && !value.ends_with(':')
-        && value != "..."
+        && !matches!(value, "..." | "---")
         && yaml::resolve_plain(value) == PlainKind::Str
 }
 
@@ -55,7 +56,10 @@ fn block(text: &str, span: &Range<usize>, value: &str) -> Vec<Splice> {
     } else {
         let before = &content[..content.len() - first.len()];
         let indent = before.rsplit(['\n', '\r']).next().unwrap_or_default();
-        (body..body + content.len(), format!("{indent}{value}"))
+        // White space at the end of the last line is content.
+        let rest = &lines[content.len()..];
+        let end = content.len() + rest.find(['\n', '\r']).unwrap_or(rest.len());
+        (body..body + end, format!("{indent}{value}"))
     };
     vec![(indicators, "-".to_owned()), (range, replacement)]
 }
@@ -79,7 +83,18 @@ mod tests {
 
     #[test]
     fn values_that_are_no_strings_need_quotes() {
-        for value in ["v1", "1.2.3", "nginx:1", "a/b:1@sha256:ab", "x-y", "_", "1.0.0-rc.1", ".a"] {
+        for value in [
+            "v1",
+            "1.2.3",
+            "nginx:1",
+            "a/b:1@sha256:ab",
+            "x-y",
+            "_",
+            "1.0.0-rc.1",
+            ".a",
+            "-a",
+            "--",
+        ] {
             assert!(is_plain(value), "{value}");
         }
         let quoted = [
@@ -97,7 +112,6 @@ mod tests {
             "~",
             "2024-01-01",
             "-",
-            "-a",
             "---",
             "...",
             ".inf",

@@ -10,7 +10,9 @@ fn check(cases: &[(&str, &str)]) {
         };
         let (input, want) = (expand(input), expand(want));
         let edited = edit("x.yaml", input.as_bytes(), &crate::property::policies());
-        let got = edited.content.map_or(input.clone(), |bytes| String::from_utf8(bytes).unwrap());
+        let got = edited
+            .content
+            .map_or(input.clone(), |bytes| String::from_utf8(bytes).expect("still text"));
         assert_eq!(got, want, "from\n{input}\nwith {:?}", edited.markers);
     }
 }
@@ -26,6 +28,12 @@ fn behind_a_value() {
         ("a: x\n  y # @1\n", "a: t1 # @1\n"),
         ("? a # @1\n: x # @2\n", "? a # @1\n: t2 # @2\n"),
         ("a: !!str # @1\n  x\n", "a: !!str # @1\n  t1\n"),
+        ("a: !own x # @1\n", "a: !own t1 # @1\n"),
+        ("# note\n  \t# note\na: x # @1\n", "# note\n  \t# note\na: t1 # @1\n"),
+        (
+            "a: x # @1\r\nb:\r\n- y\r\n# @2\r\n- z\r\n",
+            "a: t1 # @1\r\nb:\r\n- y\r\n# @2\r\n- t2\r\n",
+        ),
         ("a: x # @1\n# @2\nb: y\n", "a: t1 # @1\n# @2\nb: y\n"),
     ]);
 }
@@ -64,6 +72,7 @@ fn block_scalars() {
         ("a: | # @1\n  x\nb: y\n", "a: |- # @1\n  t1\nb: y\n"),
         ("a: >+2 # @1\n    x\n\n    y\n\nb: y\n", "a: >- # @1\n    t1\n\nb: y\n"),
         ("a:\n- |- # @1\r\n\r\n  x\r\n- b\r\n", "a:\n- |- # @1\r\n  t1\r\n- b\r\n"),
+        ("a: | # @1\n  x \n  y \t\n\nb: y\n", "a: |- # @1\n  t1\n\nb: y\n"),
         ("a: | # @1\nb: y\n", "a: |- # @1\n  t1\nb: y\n"),
         ("- a: | # @1", "- a: | # @1"),
         ("b:\n- a: | # @1", "b:\n- a: |- # @1\n    t1"),

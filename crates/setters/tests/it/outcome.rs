@@ -3,8 +3,8 @@ use setters::{Image, Outcome, Policies, edit, update};
 fn outcomes(text: &str) -> Vec<(usize, Outcome)> {
     let mut policies = Policies::new(Some("n"));
     let image = Image { name: "app".into(), tag: "v1".into(), digest: None };
-    policies.insert("n", "p", Some(image)).unwrap();
-    policies.insert("n", "pending", None).unwrap();
+    policies.insert("n", "p", Some(image)).expect("a valid image");
+    policies.insert("n", "pending", None).expect("nothing to refuse");
     let edit = edit("x.yaml", text.as_bytes(), &policies);
     edit.markers.into_iter().map(|marked| (marked.line, marked.outcome)).collect()
 }
@@ -42,10 +42,9 @@ j: {b: x} # {\"$imagepolicy\": \"n:p\"}
 #[track_caller]
 fn unparsable(text: &str, why: &str) {
     let text = text.replace('@', "{\"$imagepolicy\": \"n:p\"}");
-    match &outcomes(&text)[..] {
-        [(0, Outcome::Unparsable(got))] if got.contains(why) => {}
-        other => panic!("{text}\nwant {why}, got {other:?}"),
-    }
+    let got = outcomes(&text);
+    let told = matches!(&got[..], [(0, Outcome::Unparsable(told))] if told.contains(why));
+    assert!(told, "{text}\nwant {why}, got {got:?}");
 }
 
 #[test]
@@ -57,6 +56,7 @@ fn files_that_upstream_cannot_read_are_told() {
     unparsable("a: *b # @\n", "unknown anchor 'b' referenced");
     unparsable("a: [b # @\n", "yaml: ");
     unparsable("\ta: b # @\n", "yaml: ");
+    unparsable("a: b # @\n---\n- x\n", "line 3: the document is not a mapping");
 }
 
 #[test]
@@ -73,6 +73,28 @@ fn bad_files_are_bounded() {
     let binary = [b"\x00\xff \"$imagepolicy\"".as_slice(), &[0xfe; 100]].concat();
     let told = edit("x.yaml", &binary, &Policies::new(None)).markers;
     assert_eq!(told[0].to_string(), "x.yaml: the file cannot be read: it is not UTF-8 text");
+}
+
+#[test]
+fn a_file_that_is_read_in_two_ways_is_left_alone() {
+    // go-yaml takes this for a comment, the standard does not.
+    let got = outcomes("a: \"x\"# {\"$imagepolicy\": \"n:p\"}\n");
+    assert_eq!(got, [(0, Outcome::Disagree("line 1 does not parse".into()))]);
+}
+
+#[test]
+fn objects_are_named() {
+    let head =
+        "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  metadata: {name: a, namespace: b}\n  ";
+    let text = format!("{head}image: x # {{\"$imagepolicy\": \"n:p1\"}}\n");
+    let policies = crate::property::policies();
+    let kind = |text: &str| {
+        let change = edit("x.yaml", text.as_bytes(), &policies).changes.remove(0);
+        (change.object.kind, change.object.namespace, change.object.name)
+    };
+    assert_eq!(kind(&text), ("Pod".into(), "b".into(), "a".into()));
+    // As upstream, which takes a list apart only if it has the file for itself.
+    assert_eq!(kind(&format!("{text}---\n")), ("List".into(), String::new(), String::new()));
 }
 
 #[test]
