@@ -47,9 +47,12 @@ pub(crate) fn connect(
     let url = remote.address.url();
     let parsed = gix::Url::from_bytes(url.as_str().into())
         .map_err(|_| Error::Config("failed to parse URL".to_owned()))?;
+    let mut stranger = remote.clone();
+    stranger.tls.client = None;
     let wire = Wire {
         task: task.clone(),
         client: network.http(remote)?,
+        stranger: network.http(&stranger)?,
         authorization: authorization(&remote.auth)?,
         home: url.clone(),
         moved: None,
@@ -78,6 +81,8 @@ fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, Error> {
 pub(crate) struct Wire {
     task: Task,
     client: reqwest::Client,
+    /// The client for other hosts: it shows no certificate.
+    stranger: reqwest::Client,
     authorization: Option<HeaderValue>,
     /// The configured address, whose host alone gets the credentials.
     home: Url,
@@ -158,6 +163,7 @@ impl Wire {
         Ok(Request {
             task: self.task.clone(),
             client: self.client.clone(),
+            stranger: self.stranger.clone(),
             authorization: self.authorization.clone(),
             home: self.home.clone(),
             left: Arc::clone(&self.left),
@@ -174,6 +180,7 @@ impl Wire {
 struct Request {
     task: Task,
     client: reqwest::Client,
+    stranger: reqwest::Client,
     authorization: Option<HeaderValue>,
     home: Url,
     left: Arc<Mutex<(u64, u64)>>,
@@ -247,11 +254,11 @@ impl Request {
     }
 
     fn once(&self, url: &Url) -> Result<Response, Error> {
-        let mut request =
-            self.client.request(self.method.clone(), url.clone()).headers(self.headers.clone());
-        if let Some(value) = &self.authorization
-            && same_host(url, &self.home)
-        {
+        let home = same_host(url, &self.home);
+        let client = if home { &self.client } else { &self.stranger };
+        let mut request = client.request(self.method.clone(), url.clone());
+        request = request.headers(self.headers.clone());
+        if let Some(value) = self.authorization.as_ref().filter(|_| home) {
             request = request.header(AUTHORIZATION, value.clone());
         }
         if self.method == Method::POST {

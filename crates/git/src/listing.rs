@@ -9,6 +9,9 @@ use gix_protocol::{
 
 use crate::{Error, Id, connection, network::Network, remote::Remote, task::Task};
 
+/// How long a list of references may be, in bytes.
+const LISTING: u64 = 256 << 20;
+
 /// One reference of a remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteRef {
@@ -43,7 +46,7 @@ pub(crate) fn list(
     remote: &Remote,
     prefixes: &[String],
 ) -> Result<Vec<RemoteRef>, Error> {
-    let connection = connection::open(task, network, remote, Service::UploadPack, u64::MAX)?;
+    let connection = connection::open(task, network, remote, Service::UploadPack, LISTING)?;
     let mut transport = connection.transport;
     let mut handshake = handshake(&mut transport, Service::UploadPack)?;
     let refs = if let Some(refs) = handshake.refs.take() {

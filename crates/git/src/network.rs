@@ -114,28 +114,36 @@ fn fingerprint(remote: &Remote) -> [u8; 32] {
 }
 
 fn configure(remote: &Remote, user_agent: &str) -> Result<reqwest::Client, Error> {
+    let authorities = authorities(&remote.tls)?;
+    let mut builder = plain(remote, user_agent)?;
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_merge(authorities.clone());
+    }
+    builder.build().or_else(|_| {
+        // A bare container has no system roots; it can still speak plain HTTP, and HTTPS with servers
+        // whose authority is given.
+        let builder = plain(remote, user_agent)?.tls_certs_only(authorities);
+        let wrong = |_| Error::Config("the HTTP client cannot be set up".to_owned());
+        builder.build().map_err(wrong)
+    })
+}
+
+fn authorities(tls: &Tls) -> Result<Vec<reqwest::Certificate>, Error> {
+    let Some(pem) = &tls.ca else { return Ok(Vec::new()) };
+    let wrong = || Error::Config("the certificate authority is not a PEM certificate".to_owned());
+    let found = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| wrong())?;
+    if found.is_empty() { Err(wrong()) } else { Ok(found) }
+}
+
+/// Everything but authorities.
+fn plain(remote: &Remote, user_agent: &str) -> Result<reqwest::ClientBuilder, Error> {
     let mut builder = reqwest::Client::builder()
         .user_agent(user_agent)
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none());
-    let Tls { ca, client } = &remote.tls;
-    if let Some(ca) = ca {
-        let wrong = |_| {
-            Error::Config(
-                "cannot append certificate into trust store: invalid CA certificate".into(),
-            )
-        };
-        let certificates = reqwest::Certificate::from_pem_bundle(ca).map_err(wrong)?;
-        if certificates.is_empty() {
-            return Err(Error::Config("the CA holds no PEM certificate".to_owned()));
-        }
-        builder = builder.tls_certs_merge(certificates);
-    }
-    if let Some((certificate, key)) = client {
-        let mut pem = certificate.clone();
-        pem.push(b'\n');
-        pem.extend_from_slice(key);
+    if let Some((certificate, key)) = &remote.tls.client {
+        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
         let wrong = |_| Error::Config("the client certificate and its key cannot be used".into());
         builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(wrong)?);
     }
@@ -151,5 +159,5 @@ fn configure(remote: &Remote, user_agent: &str) -> Result<reqwest::Client, Error
         }
         builder = builder.proxy(way);
     }
-    builder.build().map_err(|_| Error::Config("the HTTP client cannot be set up".to_owned()))
+    Ok(builder)
 }

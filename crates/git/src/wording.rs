@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use url::Url;
 
-use crate::{Error, remote::Address};
+use crate::Error;
 
 /// The longest part of a server's answer that is repeated, in bytes.
 const BODY: usize = 512;
@@ -31,8 +31,8 @@ pub(crate) fn unanswered(method: &str, url: &Url, why: &reqwest::Error) -> Error
 }
 
 /// A connection that could not be made.
-pub(crate) fn undialled(address: &Address, why: &std::io::Error) -> Error {
-    Error::Unreachable(dial(address.url(), why))
+pub(crate) fn undialled(url: &Url, why: &std::io::Error) -> Error {
+    Error::Unreachable(dial(url, why))
 }
 
 /// An answer that is not a success.

@@ -4,6 +4,7 @@ use std::{
     fs::{File, TryLockError},
     io::Write as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
 
@@ -13,11 +14,14 @@ use crate::Error;
 
 const LOCK: &str = "lock";
 const SECRET: &str = "secret";
+/// How the names of folders begin that are being removed.
+const GONE: &str = "gone-";
 
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     secret: hmac::Key,
+    discarded: AtomicU64,
     _lock: File,
 }
 
@@ -37,7 +41,7 @@ impl Folder {
             Err(TryLockError::Error(why)) => return Err(failed("lock", &why)),
         }
         let secret = secret(path).map_err(|why| failed("write in", &why))?;
-        Ok(Self { path: path.to_owned(), secret, _lock: lock })
+        Ok(Self { path: path.to_owned(), secret, discarded: AtomicU64::default(), _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -57,7 +61,9 @@ impl Folder {
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let data = entry.metadata().map_err(failed)?;
-            if data.is_dir() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(GONE)) {
+                std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+            } else if data.is_dir() {
                 let used = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 mirrors.push((used, entry.path()));
             }
@@ -68,6 +74,16 @@ impl Folder {
             std::fs::remove_dir_all(path).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Takes a mirror away at once and removes it in the background.
+    pub(super) fn discard(&self, name: &str) {
+        let number = self.discarded.fetch_add(1, Ordering::Relaxed);
+        let gone = self.path.join(format!("{GONE}{number}-{name}"));
+        // A mirror that was never filled has no folder; what is left over goes at the next start.
+        if std::fs::rename(self.path.join(name), &gone).is_ok() {
+            drop(tokio::task::spawn_blocking(move || std::fs::remove_dir_all(gone)));
+        }
     }
 }
 

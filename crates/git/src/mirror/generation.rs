@@ -50,7 +50,7 @@ impl Generation {
         }
         let Some(newest) = newest else { return Ok(None) };
         let path = dir.join(newest.to_string());
-        // Its age tells when the mirror was last used.
+        touch(dir).map_err(failed)?;
         if sweep(&path).is_ok()
             && let Ok(repository) = gix::ThreadSafeRepository::open_opts(&path, options(limits))
         {
@@ -187,6 +187,13 @@ fn sweep(path: &Path) -> std::io::Result<()> {
 fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.starts_with(".tmp") || name.starts_with("tmp_")
+}
+
+/// Makes the folder young: its age tells when the mirror was last used.
+fn touch(dir: &Path) -> std::io::Result<()> {
+    let probe = dir.join("used");
+    fs::write(&probe, "")?;
+    fs::remove_file(probe)
 }
 
 fn has_extension(path: &Path, ending: &str) -> bool {

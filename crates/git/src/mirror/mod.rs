@@ -105,20 +105,36 @@ struct Inner {
     limits: Limits,
     network: Network,
     open: Mutex<HashMap<String, Arc<Mirror>>>,
+    calls: AtomicU64,
 }
 
 /// One repository as one party sees it.
 #[derive(Debug)]
 struct Mirror {
     dir: PathBuf,
+    /// Counts calls and fetches, to know which came first.
     clock: AtomicU64,
+    /// The number of the last call of all mirrors that was for this one.
+    used: AtomicU64,
     state: Arc<tokio::sync::Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the disk has been looked at.
+    opened: bool,
     generation: Option<Arc<Generation>>,
     last: Option<Last>,
+}
+
+impl Mirror {
+    /// Whether somebody fetches or reads.
+    fn is_used(self: &Arc<Self>) -> bool {
+        let Ok(state) = self.state.try_lock() else { return true };
+        let own = 1 + usize::from(state.last.is_some());
+        let read = |generation: &Arc<Generation>| Arc::strong_count(generation) > own;
+        Arc::strong_count(self) > 1 || state.generation.as_ref().is_some_and(read)
+    }
 }
 
 /// The last fetch that succeeded.
@@ -168,8 +184,8 @@ impl Mirrors {
     pub fn open(dir: &Path, limits: Limits, network: Network) -> Result<Self, Error> {
         let folder = Folder::take(dir)?;
         folder.thin(limits.mirrors)?;
-        let open = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { folder, limits, network, open }) })
+        let (open, calls) = (Mutex::default(), AtomicU64::default());
+        Ok(Self { inner: Arc::new(Inner { folder, limits, network, open, calls }) })
     }
 
     /// The network the mirrors are filled over.
@@ -213,22 +229,34 @@ impl Mirrors {
     fn mirror(&self, scope: &str, remote: &Remote) -> Arc<Mirror> {
         let key = key::of(self.inner.folder.secret(), scope, remote);
         let mut open = self.inner.open.lock();
-        if open.len() > self.inner.limits.mirrors {
-            // Those in use are held by their users as well; the others are opened again when needed.
-            open.retain(|_, mirror| Arc::strong_count(mirror) > 1);
+        if !open.contains_key(&key) && open.len() >= self.inner.limits.mirrors {
+            self.inner.make_room(&mut open);
         }
         let fresh = || {
             Arc::new(Mirror {
                 dir: self.inner.folder.path().join(&key),
                 clock: AtomicU64::new(1),
+                used: AtomicU64::default(),
                 state: Arc::default(),
             })
         };
-        Arc::clone(open.entry(key.clone()).or_insert_with(fresh))
+        let mirror = Arc::clone(open.entry(key.clone()).or_insert_with(fresh));
+        mirror.used.store(self.inner.calls.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        mirror
     }
 }
 
 impl Inner {
+    /// Removes the mirror that was used least lately and is not in use now.
+    fn make_room(&self, open: &mut HashMap<String, Arc<Mirror>>) {
+        let idle = open.iter().filter(|(_, mirror)| !mirror.is_used());
+        let oldest = idle.min_by_key(|(_, mirror)| mirror.used.load(Ordering::Relaxed));
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            open.remove(&key);
+            self.folder.discard(&key);
+        }
+    }
+
     fn fill(
         &self,
         task: &Task,
@@ -236,32 +264,31 @@ impl Inner {
         state: &mut State,
         (remote, want): (&Remote, &Want),
     ) -> Result<Fetched, Error> {
-        let current = match state.generation.take() {
-            Some(generation) => Some(generation),
-            None => Generation::newest(&mirror.dir, &self.limits)?,
-        };
+        if !std::mem::replace(&mut state.opened, true) {
+            state.generation = Generation::newest(&mirror.dir, &self.limits)?;
+        }
         let plan = Plan { network: &self.network, remote, want, limits: &self.limits };
-        // A damaged or crowded generation is kept for its readers and followed by a fresh one.
-        if let Some(generation) = current.filter(|it| it.is_sound(self.limits.packs)) {
+        if let Some(generation) = state.generation.clone()
+            && generation.is_sound(self.limits.packs)
+        {
             match plan.run(task, &generation) {
                 Ok(references) => {
-                    state.generation = Some(Arc::clone(&generation));
                     return Ok(Fetched { references: Arc::new(references), generation });
                 }
+                // It may be the mirror that is broken or full: a fresh one will tell.
                 Err(Error::Local(_) | Error::TooLarge { .. }) if !task.is_cancelled() => {
-                    generation.doom();
                     task.forgive();
                 }
-                Err(why) => {
-                    state.generation = Some(generation);
-                    return Err(why);
-                }
+                Err(why) => return Err(why),
             }
         }
         let fresh = Arc::new(Generation::create(&mirror.dir, &self.limits)?);
         let references = plan.run(task, &fresh).inspect_err(|_| fresh.doom())?;
         fresh.complete()?;
-        state.generation = Some(Arc::clone(&fresh));
+        // What was there before stays for its readers and goes with the last of them.
+        if let Some(before) = state.generation.replace(Arc::clone(&fresh)) {
+            before.doom();
+        }
         Ok(Fetched { references: Arc::new(references), generation: fresh })
     }
 }

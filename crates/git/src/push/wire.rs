@@ -24,6 +24,9 @@ use crate::{
 
 /// How much a server may say about a push, in bytes.
 const REPORT: u64 = 64 << 20;
+/// Capabilities that change the form of what is said.
+const SIDEBAND: &str = "side-band-64k";
+const OPTIONS: &str = "push-options";
 /// How many lines of progress are kept.
 const MESSAGES: usize = 256;
 
@@ -75,16 +78,24 @@ impl Wire<'_> {
             let outcomes = plan.outcomes.into_iter().flatten().collect();
             return Ok(Pushed { outcomes, messages: Vec::new() });
         }
-        if !push.options.is_empty() && !can("push-options") {
+        if !push.options.is_empty() && !can(OPTIONS) {
             let why = "the server does not support push options".to_owned();
             return Err(Error::Config(why).into());
         }
-        let capabilities = Capabilities {
-            sideband: can("side-band-64k"),
-            options: !push.options.is_empty(),
-            atomic: plan.commands.len() > 1 && can("atomic"),
-            agent: self.network.options().user_agent.clone(),
-        };
+        let deletes = |(at, _): &(usize, Option<Id>)| push.updates[*at].target.is_none();
+        if plan.commands.iter().any(deletes) && !can("delete-refs") {
+            return Err(Error::Config("server does not support delete-refs".to_owned()).into());
+        }
+        let capabilities: Vec<&'static str> = [
+            ("report-status", true),
+            (SIDEBAND, true),
+            (OPTIONS, !push.options.is_empty()),
+            ("atomic", plan.commands.len() > 1),
+        ]
+        .into_iter()
+        .filter(|(name, wanted)| *wanted && can(name))
+        .map(|(name, _)| name)
+        .collect();
         let (bytes, messages) = talk(&mut transport, push, &plan.commands, &capabilities)?;
         let report = Report::parse(&bytes).map_err(Failure::Unknown)?;
         let name = |at: usize| push.updates[at].reference.as_str();
@@ -95,31 +106,6 @@ impl Wire<'_> {
     }
 }
 
-struct Capabilities {
-    sideband: bool,
-    options: bool,
-    atomic: bool,
-    agent: String,
-}
-
-impl Capabilities {
-    fn line(&self) -> String {
-        let mut line = " report-status object-format=sha1".to_owned();
-        for (wanted, name) in [
-            (self.sideband, " side-band-64k"),
-            (self.options, " push-options"),
-            (self.atomic, " atomic"),
-        ] {
-            if wanted {
-                line.push_str(name);
-            }
-        }
-        line.push_str(" agent=");
-        line.push_str(&self.agent.replace([' ', '\n'], "-"));
-        line
-    }
-}
-
 /// Compares every update with what the server has. One that is stale or refused keeps all from being
 /// sent, so that the caller starts over from one state.
 fn plan(push: &Push, heads: &BTreeMap<String, Id>) -> Result<Plan, Error> {
@@ -127,7 +113,15 @@ fn plan(push: &Push, heads: &BTreeMap<String, Id>) -> Result<Plan, Error> {
     let mut stop = false;
     for (at, update) in push.updates.iter().enumerate() {
         let actual = heads.get(&update.reference).copied();
-        let outcome = judge(push, update, actual)?;
+        let twin = push.updates[..at].iter().find(|before| before.reference == update.reference);
+        let outcome = match twin {
+            None => judge(push, update, actual)?,
+            Some(twin) if twin.target == update.target => Some(Outcome::UpToDate),
+            Some(_) => {
+                let why = format!("{} cannot be pushed to twice at once", update.reference);
+                return Err(Error::Config(why));
+            }
+        };
         stop |= matches!(outcome, Some(Outcome::Stale { .. } | Outcome::Rejected { .. }));
         if outcome.is_none() {
             plan.commands.push((at, actual));
@@ -173,7 +167,7 @@ fn talk(
     transport: &mut impl Transport,
     push: &Push,
     commands: &[(usize, Option<Id>)],
-    capabilities: &Capabilities,
+    capabilities: &[&str],
 ) -> Result<Answer, Failure> {
     let unsent = |why: &dyn std::fmt::Display| Failure::Unsent(broken(why));
     let unknown = |why: &dyn std::fmt::Display| Failure::Unknown(broken(why));
@@ -184,8 +178,7 @@ fn talk(
         .request(WriteMode::Binary, MessageKind::Flush, false)
         .map_err(|why| unsent(&why))?;
     let null = Id::new(gix::ObjectId::null(gix::hash::Kind::Sha1));
-    let mut line = capabilities.line();
-    line.insert(0, '\0');
+    let mut line = format!("\0 {}", capabilities.join(" "));
     for (at, actual) in commands {
         let update = &push.updates[*at];
         let (old, new) = (actual.unwrap_or(null), update.target.unwrap_or(null));
@@ -194,7 +187,7 @@ fn talk(
         writer.write_all(command.as_bytes()).map_err(|why| unsent(&why))?;
     }
     writer.write_message(MessageKind::Flush).map_err(|why| unsent(&why))?;
-    if capabilities.options {
+    if capabilities.contains(&OPTIONS) {
         for option in &push.options {
             writer.write_all(option.as_bytes()).map_err(|why| unsent(&why))?;
         }
@@ -206,7 +199,7 @@ fn talk(
     drop(raw);
     let messages: Arc<Mutex<Vec<String>>> = Arc::default();
     let mut report = Vec::new();
-    if capabilities.sideband {
+    if capabilities.contains(&SIDEBAND) {
         let sink = Arc::clone(&messages);
         reader.set_progress_handler(Some(Box::new(move |_, text| {
             collect(&mut sink.lock(), text);

@@ -2,6 +2,7 @@
 
 mod known_hosts;
 mod session;
+mod tunnel;
 
 use std::{borrow::Cow, str::FromStr as _, sync::Arc};
 
@@ -20,7 +21,6 @@ use russh::{
         decode_secret_key,
     },
 };
-use tokio::net::TcpStream;
 
 use crate::{
     Error,
@@ -28,7 +28,6 @@ use crate::{
     network::{Network, Options},
     remote::{Remote, SshAuth},
     task::Task,
-    wording,
 };
 
 /// What is wanted of the server.
@@ -56,11 +55,7 @@ pub(crate) fn connect(
     });
     let path = remote.address.path();
     let start = async {
-        let address = (remote.address.host().trim_matches(['[', ']']), remote.address.port());
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|why| wording::undialled(&remote.address, &why))?;
-        let _ = stream.set_nodelay(true);
+        let stream = tunnel::dial(remote).await?;
         let verdict = Verdict { known, host };
         let mut handle = client::connect_stream(config, stream, verdict).await.map_err(refused)?;
         authenticate(&mut handle, &auth.user, key).await?;

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use git::{Auth, Error, Network, Options, Proxy, Reference, Remote, Tls};
 use world::git::{Fault, Options as ServerOptions, Server};
+use world::proxy::Kind;
 
 use crate::fixture::{Mirror, commit, fleet, only, onto, text};
 
@@ -129,6 +130,21 @@ async fn credentials_do_not_follow_a_redirect_to_another_host() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_is_not_shown_to_another_host() {
+    let asks = Some(world::git::Tls { client_certificate: true, expired: false });
+    let (target, _, _) = fleet(ServerOptions { tls: asks, ..ServerOptions::default() }).await;
+    let options = ServerOptions { redirect: Some(target.url()), ..ServerOptions::default() };
+    let (_door, _, mut remote) = fleet(options).await;
+    let identity = target.client_identity().unwrap();
+    remote.tls = Tls {
+        ca: Some(target.ca_pem().unwrap().into()),
+        client: Some((identity.certificate_pem.clone().into(), identity.key_pem.clone().into())),
+    };
+    assert!(Mirror::new().main(&remote).await.is_err());
+    assert_eq!(target.counts().requests, 0, "the handshake failed for want of a certificate");
+}
+
+#[tokio::test]
 async fn redirects_in_a_circle_end() {
     let first = Server::start(ServerOptions::default()).await.unwrap();
     let circle = ServerOptions { redirect: Some(first.url()), ..ServerOptions::default() };
@@ -191,15 +207,35 @@ async fn a_host_that_does_not_answer() {
 }
 
 #[tokio::test]
-async fn an_http_proxy_is_used_and_told_who_we_are() {
-    // A Git server that asks for credentials plays the proxy: to a request for `http://other/…`
-    // a proxy is sent the whole address, and the path is all the server looks at.
-    let (server, _, _) = fleet(ServerOptions::default()).await;
-    let mut remote = Remote::anonymous("http://git.invalid/fleet.git").unwrap();
-    remote.proxy = Some(Proxy { address: server.url(), username: None, password: None });
-    let checkout = Mirror::new().main(&remote).await.unwrap();
-    assert_eq!(text(&checkout.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
-    let wrong = Proxy { address: "nonsense://".into(), username: None, password: None };
+async fn proxies_are_used_and_told_who_we_are() {
+    let tls = Some(world::git::Tls::default());
+    let (plain, _, _) = fleet(ServerOptions::default()).await;
+    let (secure, _, _) = fleet(ServerOptions { tls, ..ServerOptions::default() }).await;
+    for kind in [Kind::Http, Kind::Socks5] {
+        let login = Some(("me", "p:w"));
+        let proxy = world::proxy::Proxy::start(kind, login).await.unwrap();
+        let scheme = if kind == Kind::Http { "http" } else { "socks5h" };
+        let way = |password: &str| Proxy {
+            address: format!("{scheme}://{}", proxy.host()),
+            username: Some("me".to_owned()),
+            password: Some(password.to_owned()),
+        };
+        for server in [&plain, &secure] {
+            let url = server.repository_url("fleet").replace("127.0.0.1", "localhost");
+            let mut remote = Remote::anonymous(&url).unwrap();
+            remote.tls.ca = server.ca_pem().map(Into::into);
+            remote.proxy = Some(way("p:w"));
+            let checkout = Mirror::new().main(&remote).await.unwrap();
+            assert_eq!(text(&checkout.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
+            let target = url.split('/').nth(2).unwrap().to_owned();
+            assert!(proxy.targets().contains(&target), "{:?}", proxy.targets());
+            remote.proxy = Some(way("wrong"));
+            let why = Mirror::new().main(&remote).await.unwrap_err();
+            assert!(proxy.refused() > 0, "{why}");
+        }
+    }
+    let mut remote = Remote::anonymous(&plain.repository_url("fleet")).unwrap();
+    let wrong = Proxy { address: "nonsense://x".into(), username: None, password: None };
     remote.proxy = Some(wrong);
     assert!(matches!(Mirror::new().main(&remote).await.unwrap_err().cause(), Error::Config(_)));
 }

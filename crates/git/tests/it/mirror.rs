@@ -294,6 +294,28 @@ async fn anonymous_mirrors_are_shared_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn mirrors_out_of_use_make_room_for_others() {
+    let (server, _, _) = fleet(Options::default()).await;
+    let mirror = Mirror::with(Limits { mirrors: 2, ..Limits::default() });
+    let remote = |user: &str| {
+        let url = server.repository_url("fleet").replace("http://", &format!("http://{user}:x@"));
+        Remote::anonymous(&url).unwrap()
+    };
+    let held = mirror.main(&remote("a")).await.unwrap();
+    for user in ["b", "c", "d", "e"] {
+        mirror.main(&remote(user)).await.unwrap();
+    }
+    assert_eq!(text(&held.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
+    mirror.main(&remote("a")).await.unwrap();
+    assert_eq!(server.counts().fetches, 5, "the mirror in use was kept");
+    let kept = |entry: &std::fs::DirEntry| {
+        entry.path().is_dir() && !entry.file_name().to_str().unwrap().starts_with("gone-")
+    };
+    let mirrors = std::fs::read_dir(mirror.dir.path()).unwrap().flatten().filter(kept);
+    assert_eq!(mirrors.count(), 2);
+}
+
+#[tokio::test]
 async fn old_mirrors_make_room_at_start() {
     let (server, _, remote) = fleet(Options::default()).await;
     let Mirror { mirrors, dir } = Mirror::new();

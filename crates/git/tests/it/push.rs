@@ -69,6 +69,22 @@ async fn a_push_of_what_is_there_is_up_to_date() {
 }
 
 #[tokio::test]
+async fn a_reference_named_twice_is_up_to_date_the_second_time() {
+    let (server, _, remote) = fleet(Options::default()).await;
+    let mirror = Mirror::new();
+    let base = mirror.main(&remote).await.unwrap().snapshot;
+    let new = commit(&base, "x", "y").await;
+    let main = update("refs/heads/main", &new, Expected::Any);
+    let mut push = Push { commit: new, updates: vec![main.clone(), main], options: Vec::new() };
+    let pushed = mirror.mirrors.push(&remote, push.clone()).await.unwrap();
+    assert_eq!(pushed.outcomes, [Outcome::Ok, Outcome::UpToDate]);
+    push.updates[1].target = Some(base.commit_id());
+    let why = mirror.mirrors.push(&remote, push).await.unwrap_err();
+    assert!(why.to_string().contains("cannot be pushed to twice"), "{why}");
+    assert_eq!(server.counts().pushes, 1);
+}
+
+#[tokio::test]
 async fn only_force_leaves_commits_behind() {
     let (_server, repository, remote) = fleet(Options::default()).await;
     let mirror = Mirror::new();

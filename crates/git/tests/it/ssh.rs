@@ -1,4 +1,5 @@
-use git::{Auth, Network, Options, Outcome, Remote, SshAuth};
+use git::{Auth, Network, Options, Outcome, Proxy, Remote, SshAuth};
+use world::proxy::Kind;
 use world::ssh::{KeyType, Options as SshOptions, Server};
 
 use crate::fixture::{Mirror, commit, fleet, only, onto, text, tls_provider};
@@ -171,6 +172,32 @@ async fn a_server_that_only_speaks_the_old_protocol() {
     let key = old.client_key(KeyType::Ed25519, None).await.unwrap();
     let remote = remote(&old.repository_url("fleet"), key, &old.known_hosts().unwrap(), None);
     Mirror::new().main(&remote).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_is_used() {
+    let Some(site) = site(SshOptions::default()).await else { return };
+    let key = site.ssh.client_key(KeyType::Ed25519, None).await.unwrap();
+    let known = site.ssh.known_hosts().unwrap();
+    for (kind, scheme) in [(Kind::Http, "http"), (Kind::Socks5, "socks5")] {
+        let login = Some(("me", "p:w"));
+        let proxy = world::proxy::Proxy::start(kind, login).await.unwrap();
+        let mut remote = remote(&site.ssh.repository_url("fleet"), key.clone(), &known, None);
+        let way = |password: &str| Proxy {
+            address: format!("{scheme}://{}", proxy.host()),
+            username: Some("me".to_owned()),
+            password: Some(password.to_owned()),
+        };
+        remote.proxy = Some(way("p:w"));
+        Mirror::new().main(&remote).await.unwrap();
+        assert_eq!(proxy.targets(), [format!("127.0.0.1:{}", site.ssh.port())]);
+        remote.proxy = Some(way("wrong"));
+        let why = Mirror::new().main(&remote).await.unwrap_err();
+        assert!(proxy.refused() == 1, "{why}");
+        remote.proxy = Some(Proxy { address: "https://x".into(), ..way("") });
+        let why = Mirror::new().main(&remote).await.unwrap_err();
+        assert!(why.to_string().contains("socks5 and http proxies only"), "{why}");
+    }
 }
 
 #[test]
