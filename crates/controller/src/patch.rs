@@ -89,26 +89,43 @@ impl Writer {
         Err(conflict.map_or(Unwritten::Gone, Unwritten::Refused))
     }
 
-    /// Adds the finalizer.
+    /// Adds the finalizer. An object that is being deleted cannot get one any more.
     pub(crate) async fn add_finalizer(&mut self) -> Result<(), Unwritten> {
-        let mut finalizers = self.finalizers();
-        finalizers.push(FINALIZER.to_owned());
-        self.set_finalizers(&finalizers).await
+        self.finalize(|finalizers| finalizers.push(FINALIZER.to_owned()), true).await
     }
 
     /// Removes the finalizer.
     pub(crate) async fn remove_finalizer(&mut self) -> Result<(), Unwritten> {
-        let mut finalizers = self.finalizers();
-        finalizers.retain(|f| f != FINALIZER);
-        self.set_finalizers(&finalizers).await
+        self.finalize(|finalizers| finalizers.retain(|f| f != FINALIZER), false).await
     }
 
-    async fn set_finalizers(&mut self, finalizers: &[String]) -> Result<(), Unwritten> {
-        let body = json!({ "metadata": {
-            "resourceVersion": self.latest["metadata"]["resourceVersion"],
-            "finalizers": finalizers,
-        }});
-        Ok(self.send(None, &body).await?)
+    async fn finalize(
+        &mut self,
+        edit: impl Fn(&mut Vec<String>),
+        add: bool,
+    ) -> Result<(), Unwritten> {
+        let mut conflict = None;
+        for _ in 0..ATTEMPTS {
+            let mut finalizers = self.finalizers();
+            if add == finalizers.iter().any(|f| f == FINALIZER) {
+                return Ok(());
+            }
+            if add && !self.latest["metadata"]["deletionTimestamp"].is_null() {
+                return Err(Unwritten::Gone);
+            }
+            edit(&mut finalizers);
+            let body = json!({ "metadata": {
+                "resourceVersion": self.latest["metadata"]["resourceVersion"],
+                "finalizers": finalizers,
+            }});
+            match self.send(None, &body).await {
+                Ok(()) => return Ok(()),
+                Err(error) if code(&error) == Some(409) => conflict = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+            self.read_again().await?;
+        }
+        Err(conflict.map_or(Unwritten::Gone, Unwritten::Refused))
     }
 
     fn finalizers(&self) -> Vec<String> {

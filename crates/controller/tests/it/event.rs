@@ -1,8 +1,12 @@
 //! What people are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use controller::event::Post;
+use futures::future::BoxFuture;
+
+use serde_json::{Value, json};
 
 use crate::toy::{INTERVAL, ToySpec};
 use crate::world::World;
@@ -39,6 +43,38 @@ async fn events_of_a_life() {
     let mut wanted = wanted.to_vec();
     wanted.sort();
     assert_eq!(events, wanted);
+}
+
+struct Inbox(tokio::sync::mpsc::UnboundedSender<Value>);
+
+impl Post for Inbox {
+    fn post(&self, body: Vec<u8>) -> BoxFuture<'static, Result<u16, String>> {
+        self.0.send(serde_json::from_slice(&body).unwrap()).unwrap();
+        Box::pin(std::future::ready(Ok(202)))
+    }
+}
+
+#[tokio::test]
+async fn alerts_get_news_and_failures_but_no_traces() {
+    let world = World::new().await;
+    world.create("it", act("fail", "no")).await;
+    let (inbox, mut mail) = tokio::sync::mpsc::unbounded_channel();
+    let running = world.start_posting(Arc::new(Inbox(inbox))).await;
+    let patched = world.patch("it", json!({"spec": {"act": "", "text": "yes"}})).await;
+    running.knows(&patched).await;
+    running.advance(&world, INTERVAL).await;
+    let patched = world.patch("it", json!({"spec": {"text": "still"}})).await;
+    running.knows(&patched).await;
+    let mut got = Vec::new();
+    while got.len() < 3 {
+        let event = mail.recv().await.unwrap();
+        let text = |key: &str| event[key].as_str().unwrap().to_owned();
+        got.push((text("severity"), text("message")));
+        assert_eq!(event["reportingController"], "toy-controller");
+        assert_eq!(event["involvedObject"]["kind"], "Toy");
+    }
+    let wanted = [("error", "no"), ("info", "yes"), ("info", "still")];
+    assert_eq!(got, wanted.map(|(severity, message)| (severity.into(), message.into())));
 }
 
 #[tokio::test]

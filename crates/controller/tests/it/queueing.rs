@@ -61,6 +61,17 @@ async fn a_newer_spec_supersedes_a_running_turn() {
 }
 
 #[tokio::test]
+async fn a_turn_that_runs_at_the_end_is_cancelled_and_leaves_no_trace() {
+    let world = World::new().await;
+    let running = world.start().await;
+    world.create("it", act("gate")).await;
+    until(|| world.bench.at_gate.load(Ordering::SeqCst) == 1).await;
+    running.stop().await;
+    assert_eq!(world.conditions("it").await, [""; 0]);
+    assert_eq!(world.bench.at_gate.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn a_panic_fails_its_object_and_nothing_else() {
     let world = World::new().await;
     world

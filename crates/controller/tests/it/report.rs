@@ -62,6 +62,19 @@ async fn a_stall_is_final_until_the_spec_changes() {
     assert_eq!(world.conditions("it").await, ["Ready=True Succeeded: fixed"]);
 }
 
+/// Upstream keeps what an earlier run said of Ready under a new Stalled condition.
+#[tokio::test]
+async fn ready_says_why_this_run_did_not_succeed() {
+    let world = World::new().await;
+    world.create("it", act("fail", "no")).await;
+    let running = world.start().await;
+    let patched = world.patch("it", json!({"spec": {"act": "stall", "text": "bad"}})).await;
+    running.knows(&patched).await;
+    running.settled(&world).await;
+    let wanted = ["Stalled=True InvalidToy: bad", "Ready=False InvalidToy: bad"];
+    assert_eq!(world.conditions("it").await, wanted);
+}
+
 #[tokio::test]
 async fn progress_is_visible_while_the_turn_runs() {
     let world = World::new().await;

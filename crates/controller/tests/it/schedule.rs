@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
+use kube::core::PartialObjectMeta;
+
 use crate::toy::ToySpec;
 use crate::world::World;
 
@@ -65,6 +69,37 @@ async fn references_of_the_spec_wake() {
     running.saw(&world, &map).await;
     assert_eq!(world.status("one").await["seen"], "x");
     assert_eq!((world.bench.runs("one"), world.bench.runs("all")), (3, 4));
+}
+
+#[tokio::test]
+async fn a_kind_is_watched_once_whoever_wants_to_know() {
+    let world = World::new().await;
+    world.create("it", act("")).await;
+    let running = world.start().await;
+    let again: controller::Store<crate::toy::Toy> = running.host.store();
+    assert_eq!(again.all().len(), 1);
+    let maps = running.host.with(controller::Options { concurrent: 1, ..Default::default() });
+    maps.store::<ConfigMap>().synced().await;
+    let lists = |kind: &str| {
+        let is_list = |it: &&String| it.starts_with("LIST") && it.ends_with(kind);
+        world.reads.lock().iter().filter(is_list).count()
+    };
+    assert_eq!((lists("/toys"), lists("/configmaps")), (1, 1));
+}
+
+#[tokio::test]
+async fn metadata_is_enough_for_some() {
+    let world = World::new().await;
+    world.map("a", "secret").await;
+    let running = world.start().await;
+    let store = running.host.store::<PartialObjectMeta<ConfigMap>>();
+    store.synced().await;
+    let newer = world.map("b", "secret").await;
+    store.reached(&newer.resource_version().unwrap()).await;
+    let names: Vec<_> = store.in_namespace("default").iter().map(|map| map.name_any()).collect();
+    assert!(names.contains(&"a".to_owned()) && names.contains(&"b".to_owned()), "{names:?}");
+    let kept = serde_json::to_string(&store.get("default", "b").unwrap()).unwrap();
+    assert!(!kept.contains("secret"), "{kept}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use controller::clock::Manual;
+use controller::event::Post;
 use controller::{Context, Host, Metrics, Options, Store};
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) bench: Bench,
     /// Method and path of every request that writes.
     pub(crate) writes: Arc<Mutex<Vec<String>>>,
+    /// `LIST` and path of every request that reads a collection of a whole cluster.
+    pub(crate) reads: Arc<Mutex<Vec<String>>>,
 }
 
 /// A running controller.
@@ -43,16 +46,19 @@ impl World {
     pub(crate) async fn new() -> Self {
         let server = controlplane::Server::open(controlplane::Options::default()).unwrap();
         let writes = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&writes);
+        let reads = Arc::new(Mutex::new(Vec::new()));
+        let (log, lists) = (Arc::clone(&writes), Arc::clone(&reads));
         let count = from_fn(move |request: Request, next: Next| {
             if request.method() != "GET" {
                 log.lock().push(format!("{} {}", request.method(), request.uri().path()));
+            } else if request.uri().query().is_some_and(|query| query.contains("limit=500")) {
+                lists.lock().push(format!("LIST {}", request.uri().path()));
             }
             next.run(request)
         });
         let client = Client::new(server.router().layer(count), "default");
         let clock = Manual::new("2026-01-01T00:00:00Z".parse().unwrap());
-        let world = Self { _server: server, client, clock, bench: Bench::default(), writes };
+        let world = Self { _server: server, client, clock, bench: Bench::default(), writes, reads };
         world.define().await;
         world
     }
@@ -71,13 +77,21 @@ impl World {
     }
 
     pub(crate) async fn start_with(&self, options: Options) -> Running {
+        self.launch(options, None).await
+    }
+
+    pub(crate) async fn start_posting(&self, post: Arc<dyn Post>) -> Running {
+        self.launch(Options::default(), Some((post, "pod-1".into()))).await
+    }
+
+    async fn launch(&self, options: Options, post: Option<(Arc<dyn Post>, String)>) -> Running {
         let stop = CancellationToken::new();
         let metrics = Metrics::new(Registry::new()).unwrap();
         let host = Host::new(Context {
             client: self.client.clone(),
             clock: Arc::new(self.clock.clone()),
             metrics: metrics.clone(),
-            post: None,
+            post,
             stop: stop.clone(),
         });
         let host = host.with(options);
