@@ -88,7 +88,7 @@ impl<'b> Source<'b> {
         let (plain, returns) = without_returns(text);
         let documents =
             Document::parse_all(&plain).map_err(|error| Outcome::Unparsable(error.to_string()))?;
-        let layout = Layout::parse(&chunks).map_err(Outcome::Disagree)?;
+        let layout = Layout::parse(&chunks)?;
         Ok(Self { text, documents, returns, layout, is_cut: chunks.len() > 1 })
     }
 

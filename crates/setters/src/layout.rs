@@ -4,13 +4,16 @@ use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
-use crate::marker;
 use crate::screen::Chunk;
+use crate::{Outcome, marker};
 
 /// Calls of the progress callback (each stands for about a hundred steps of the parser) that a
 /// text may take, per byte and at least. Sane files take a small fraction of one call per byte.
 const CALLS_PER_BYTE: usize = 2;
 const MIN_CALLS: usize = 10_000;
+
+/// The most lines that a document with markers may have: tree-sitter-yaml counts them with 16 bits.
+const MAX_LINES: usize = 32_768;
 
 /// The tokens that matter here, in the order of the text.
 pub(crate) struct Layout {
@@ -36,19 +39,22 @@ pub(crate) enum Kind {
 }
 
 impl Layout {
-    /// Parses the documents that mention markers; the error says what is wrong.
-    ///
-    /// One document at a time, as tree-sitter-yaml counts lines with 16 bits.
-    pub(crate) fn parse(chunks: &[Chunk<'_>]) -> Result<Self, String> {
+    /// Parses the documents that mention markers, one at a time.
+    pub(crate) fn parse(chunks: &[Chunk<'_>]) -> Result<Self, Outcome> {
         let mut tokens = Vec::new();
         for chunk in chunks.iter().filter(|chunk| marker::resembles(chunk.text)) {
-            let tree = parse(chunk.text)?;
+            let first = chunk.line;
+            if memchr::memchr_iter(b'\n', chunk.text.as_bytes()).count() > MAX_LINES {
+                let why = format!("line {first}: the document has more than {MAX_LINES} lines");
+                return Err(Outcome::Unparsable(why));
+            }
+            let tree = parse(chunk.text).map_err(Outcome::Unparsable)?;
             if let Some(row) = error_row(&tree) {
-                return Err(format!("line {} does not parse", chunk.line + row));
+                return Err(Outcome::Disagree(format!("line {} does not parse", first + row)));
             }
             tokens.extend(preorder(&tree).filter_map(|node| {
                 let bytes = chunk.byte + node.start_byte()..chunk.byte + node.end_byte();
-                let line = chunk.line + node.start_position().row;
+                let line = first + node.start_position().row;
                 kind(&node).map(|kind| Token { kind, bytes, line })
             }));
         }

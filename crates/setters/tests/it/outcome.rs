@@ -70,6 +70,10 @@ fn bad_files_are_bounded() {
     assert_eq!(outcomes(&blocks).len(), 1);
     assert_eq!(outcomes(&bomb), [(4, Outcome::Updated)]);
     assert!(matches!(outcomes(&huge)[..], [(0, Outcome::Unparsable(_))]));
+    let long = format!("a: x {marker}{}", "b: [y]\n".repeat(33_000));
+    let many = format!("a: x {marker}---\n{}", "b: [y]\n".repeat(33_000));
+    assert!(matches!(outcomes(&long)[..], [(0, Outcome::Unparsable(_))]));
+    assert_eq!(outcomes(&many), [(1, Outcome::Updated)]);
     let binary = [b"\x00\xff \"$imagepolicy\"".as_slice(), &[0xfe; 100]].concat();
     let told = edit("x.yaml", &binary, &Policies::new(None)).markers;
     assert_eq!(told[0].to_string(), "x.yaml: the file cannot be read: it is not UTF-8 text");
