@@ -43,6 +43,10 @@ pub(crate) fn explain(error: &reqwest::Error, url: &Url, proxy: Option<&Url>) ->
     if text.contains("connection closed before message completed") {
         return ("EOF".to_owned(), Failure::Broken);
     }
+    if text.starts_with("invalid HTTP") {
+        let text = "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
+        return (text.to_owned(), Failure::Other);
+    }
     if text.contains("end of file before message length reached")
         || text.contains("unexpected end of file")
         || text.contains("connection error")

@@ -122,3 +122,16 @@ async fn blocking_clients_of_others_are_configured_alike() {
     };
     assert_eq!(tokio::task::spawn_blocking(ask).await.unwrap(), 200);
 }
+
+#[tokio::test]
+async fn plain_and_tls_mixed_up_read_as_in_go() {
+    let (server, authority) = tls_server(None).await;
+    let text = get(&trusting(&authority), &format!("http://{}/v2/", server.host())).await;
+    let want = "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
+    let text = text.unwrap_err().to_string();
+    assert!(text.ends_with(want), "{text}");
+    let server = Server::start().await.unwrap();
+    let text = get(&Options::default(), &format!("https://{}/v2/", server.host())).await;
+    let text = text.unwrap_err().to_string();
+    assert!(text.ends_with("http: server gave HTTP response to HTTPS client"), "{text}");
+}
