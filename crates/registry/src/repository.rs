@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::Error;
 
@@ -123,11 +123,15 @@ fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// True for what can stand between `//` and the path of a URL, without user name.
+/// True for what can stand between `//` and the path of a URL, without user name. Numbers that
+/// merely mean an IPv4 address (`127.1`, `0x7f.0.0.1`) are refused: what is checked by name must
+/// be what is connected to.
 fn is_authority(text: &str) -> bool {
-    let url = Url::parse(&format!("https://{text}/"));
-    url.is_ok_and(|url| url.username().is_empty() && url.password().is_none() && url.path() == "/")
-        && !text.contains(['@', '?', '#', '%', '\\', ' ', '\t', '\n', '\r'])
+    let Ok(url) = Url::parse(&format!("https://{text}/")) else { return false };
+    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/";
+    let (host, _) = split_port(text);
+    let alias = matches!(url.host(), Some(Host::Ipv4(it)) if it.to_string() != host);
+    plain && !alias && !text.contains(['@', '?', '#', '%', '\\', ' ', '\t', '\n', '\r'])
 }
 
 fn is_local(registry: &str) -> bool {
@@ -214,6 +218,9 @@ mod tests {
         assert_eq!(text("a:"), "could not parse reference: a:");
         assert_eq!(text("user@ghcr.io/a"), "could not parse reference: user@ghcr.io/a");
         assert_eq!(text("ghcr.io?x=/a"), "could not parse reference: ghcr.io?x=/a");
+        for alias in ["127.1:80/a", "0x7f.0.0.1/a", "127.0.0.1./a", "0251.0376.0251.0376/a"] {
+            assert_eq!(text(alias), format!("could not parse reference: {alias}"));
+        }
     }
 
     #[test]

@@ -28,12 +28,6 @@ fn trusting(authority: &Authority) -> Http {
     Http { roots: Roots::Added(authority.pem().into()), ..Http::default() }
 }
 
-/// `localhost` without a port is a name for which plain HTTP is not allowed; with one it is.
-fn secure(server: &Server) -> Repository {
-    let image = format!("127.0.0.1.:{}/a", server.port());
-    Repository::parse(&image, false).unwrap()
-}
-
 #[tokio::test]
 async fn local_registries_are_asked_by_https_first() {
     let (server, authority) = server(None, Auth::None).await;
@@ -56,15 +50,31 @@ async fn both_failures_are_told_where_both_ways_are_allowed() {
     assert!(error.is_transient());
 }
 
+/// Connections through a proxy that knows every name as this machine.
+async fn everywhere() -> (Hop, Access) {
+    let hop = Hop::start(Kind::Http, None).await.unwrap();
+    let proxy = Proxy::Url(Url::parse(&format!("http://{}", hop.host())).unwrap());
+    (hop, access(Http { proxy, ..Http::default() }))
+}
+
 #[tokio::test]
 async fn plain_http_is_not_spoken_to_public_names() {
     let server = Server::start().await.unwrap();
     server.publish("a", "1");
-    let repository = secure(&server);
-    assert!(!repository.allows_http());
-    let error = tags(&client(), &repository, &Access::default()).await.unwrap_err();
-    assert!(error.to_string().starts_with("Get \"https://"), "{error}");
-    assert!(server.requests().is_empty());
+    let (hop, access) = everywhere().await;
+    let image = format!("registry.invalid:{}/a", server.port());
+    let repository = Repository::parse(&image, false).unwrap();
+    let error = tags(&client(), &repository, &access).await.unwrap_err();
+    let want = format!(
+        "Get \"https://registry.invalid:{}/v2/\": \
+         http: server gave HTTP response to HTTPS client",
+        server.port()
+    );
+    assert_eq!(error.to_string(), want);
+    assert!(server.requests().is_empty() && !hop.targets().is_empty());
+    // Unless that is asked for.
+    let repository = Repository::parse(&image, true).unwrap();
+    assert_eq!(tags(&client(), &repository, &access).await.unwrap(), ["1"]);
 }
 
 #[tokio::test]
