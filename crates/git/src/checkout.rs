@@ -60,19 +60,16 @@ impl Reference {
     }
 
     fn kind(&self) -> Kind<'_> {
-        let set = |field: &'_ Option<String>| field.as_ref().is_some_and(|text| !text.is_empty());
-        let text = |field: &'_ Option<String>| set(field);
-        if let (true, Some(commit)) = (text(&self.commit), &self.commit) {
+        if let Some(commit) = set(self.commit.as_deref()) {
             Kind::Commit(commit)
-        } else if let (true, Some(name)) = (text(&self.name), &self.name) {
+        } else if let Some(name) = set(self.name.as_deref()) {
             Kind::Name(name)
-        } else if let (true, Some(tag)) = (text(&self.tag), &self.tag) {
+        } else if let Some(tag) = set(self.tag.as_deref()) {
             Kind::Tag(tag)
-        } else if let (true, Some(range)) = (text(&self.semver), &self.semver) {
+        } else if let Some(range) = set(self.semver.as_deref()) {
             Kind::Semver(range)
         } else {
-            let branch = self.branch.as_deref().filter(|branch| !branch.is_empty());
-            Kind::Branch(branch.unwrap_or(DEFAULT_BRANCH))
+            Kind::Branch(set(self.branch.as_deref()).unwrap_or(DEFAULT_BRANCH))
         }
     }
 
@@ -203,7 +200,7 @@ impl Job<'_> {
             ))
         };
         let id: Id = commit.parse().map_err(|_| unknown())?;
-        let branch = reference.branch.as_deref().filter(|branch| !branch.is_empty());
+        let branch = set(reference.branch.as_deref());
         let full = branch.map(|branch| format!("refs/heads/{branch}"));
         let want = Want {
             references: full.iter().cloned().collect(),
@@ -215,7 +212,7 @@ impl Job<'_> {
             other => other.map_err(|why| self.cannot_clone(why))?,
         };
         let snapshot = fetched.snapshot(id).await.map_err(|_| unknown())?;
-        let name = reference.name.as_deref().filter(|name| !name.is_empty());
+        let name = set(reference.name.as_deref());
         let revision = match name.or(branch) {
             Some(shown) => format!("{shown}@{}", id.digest()),
             None => id.digest(),
@@ -239,6 +236,11 @@ impl Job<'_> {
     fn cannot_list(&self, why: Error) -> Error {
         Error::List { url: self.remote.address.to_string(), cause: Box::new(why) }
     }
+}
+
+/// A field that is there and not empty, which Go does not tell apart.
+fn set(field: Option<&str>) -> Option<&str> {
+    field.filter(|text| !text.is_empty())
 }
 
 /// The reference to ask for; `^{}` at the end means the commit of a tag, which is taken anyway.

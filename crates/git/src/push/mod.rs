@@ -141,7 +141,13 @@ fn explain(wire: &wire::Wire<'_>, push: &Push, pushed: &mut Pushed) {
             Expected::Absent => actual.is_some(),
             Expected::Any => false,
         };
-        if matches!(outcome, Outcome::Rejected { .. }) && moved {
+        if !matches!(outcome, Outcome::Rejected { .. }) {
+            continue;
+        }
+        if actual == update.target {
+            // An equal push of a process that died arrived a moment before.
+            *outcome = Outcome::UpToDate;
+        } else if moved {
             *outcome = Outcome::Stale { actual };
         }
     }

@@ -154,3 +154,32 @@ async fn commits_on_unpushed_commits_go_in_one_push() {
     assert_eq!(two.snapshot().contains(foreign).await.unwrap(), Some(false));
     assert_eq!(server.counts().pushes, 1);
 }
+
+#[tokio::test]
+async fn no_path_leaves_the_repository() {
+    // Whatever the parts are and however they are put together, what is found is in the tree.
+    let (_server, repository, remote) = fleet(Options::default()).await;
+    let links = [
+        ("l1", Content::Symlink("../../apps".into())),
+        ("apps/l2", Content::Symlink("/l1/..".into())),
+        ("l3", Content::Symlink("/proc/self/root/etc".into())),
+    ];
+    repository.commit("main", links, "links").await.unwrap();
+    let snapshot = Mirror::new().main(&remote).await.unwrap().snapshot;
+    let inside: Vec<String> =
+        snapshot.files("").await.unwrap().into_iter().map(|entry| entry.path).collect();
+    let parts = ["..", ".", "", "apps", "l1", "l2", "l3", "etc", "a.yaml"];
+    for one in parts {
+        for two in parts {
+            for three in parts {
+                let path = format!("{one}/{two}/{three}");
+                match snapshot.files(&path).await {
+                    Ok(found) => {
+                        assert!(found.iter().all(|entry| inside.contains(&entry.path)), "{path}");
+                    }
+                    Err(why) => assert!(why.is_not_found(), "{path}: {why}"),
+                }
+            }
+        }
+    }
+}
