@@ -1,1 +1,3 @@
 //! The one scenario binary.
+
+mod statuses;

@@ -1,3 +1,7 @@
-//! The one binary.
+//! `sluice`; see `sluice --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluice::main()
+}

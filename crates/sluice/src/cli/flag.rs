@@ -1,0 +1,250 @@
+//! The flags of upstream's controllers, with their names, forms and defaults.
+//!
+//! Durations are Go's (`1h30m`, `750ms`); switches are written `--flag`, `--flag=true` or
+//! `--flag=false`.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use crate::{
+    controllers::Setup,
+    log::{Encoding, Verbosity},
+};
+
+/// Feature gates and their defaults, over all controllers.
+const GATES: [(&str, bool); 6] = [
+    ("CacheSecretsAndConfigMaps", false),
+    ("GitAllBranchReferences", true),
+    ("GitForcePushBranch", true),
+    ("GitShallowClone", true),
+    ("GitSparseCheckout", false),
+    ("ObjectLevelWorkloadIdentity", false),
+];
+
+/// Flags of every controller.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Controllers {
+    /// How many objects of a kind are reconciled at the same time
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) concurrent: usize,
+    /// Where events are posted to, such as the address of a notification-controller
+    #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
+    pub(crate) events_addr: String,
+    /// Refuse references to objects of other namespaces
+    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) no_cross_namespace_refs: bool,
+    /// Reconcile only objects with these labels
+    #[arg(long, default_value = "", value_name = "SELECTOR", hide_default_value = true)]
+    pub(crate) watch_label_selector: String,
+    /// React to changes of Secrets and ConfigMaps with these labels
+    #[arg(long, default_value = "reconcile.fluxcd.io/watch=Enabled", value_name = "SELECTOR")]
+    pub(crate) watch_configs_label_selector: String,
+    /// Time before the first retry of a failed reconciliation; doubled for each further one
+    #[arg(long, default_value = "750ms", value_parser = duration, value_name = "DURATION")]
+    pub(crate) min_retry_delay: Duration,
+    /// Longest time between two retries
+    #[arg(long, default_value = "15m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) max_retry_delay: Duration,
+    /// Time between two looks at a dependency that is not ready
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) requeue_dependency: Duration,
+    /// Feature gates to turn on or off, as `Name=true,Other=false`
+    #[arg(long, default_value = "", value_name = "GATES", hide_default_value = true)]
+    pub(crate) feature_gates: String,
+    /// ServiceAccount for workload identity where an object names none
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) default_service_account: String,
+    /// How many cloud tokens are kept; 0 keeps none
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) token_cache_max_size: usize,
+    /// Longest time a cloud token is kept
+    #[arg(long, default_value = "1h", value_parser = duration, value_name = "DURATION")]
+    pub(crate) token_cache_max_duration: Duration,
+    /// Key exchange algorithms for SSH, most preferred first
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) ssh_kex_algos: Vec<String>,
+    /// Host key algorithms for SSH, most preferred first
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) ssh_hostkey_algos: Vec<String>,
+}
+
+/// Flags of a controller in a cluster.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Cluster {
+    /// Address of the metrics
+    #[arg(long, default_value = ":8080", value_parser = address, value_name = "ADDR")]
+    pub(crate) metrics_addr: SocketAddr,
+    /// Address of the health probes
+    #[arg(long, default_value = ":9440", value_parser = address, value_name = "ADDR")]
+    pub(crate) health_addr: SocketAddr,
+    /// Where scanned tags and Git mirrors are kept
+    #[arg(long, default_value = "/data", value_name = "DIR")]
+    pub(crate) storage_path: PathBuf,
+    /// Without effect, for the sake of older manifests: the store has no value log
+    #[arg(long, default_value_t = 1 << 28, value_name = "BYTES", hide = true)]
+    pub(crate) storage_value_log_file_size: i64,
+    /// Without effect, for the sake of older manifests: nothing is left to collect
+    #[arg(long, default_value_t = 10, value_name = "MINUTES", hide = true)]
+    pub(crate) gc_interval: u16,
+    /// Watch all namespaces; otherwise the one that RUNTIME_NAMESPACE names
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) watch_all_namespaces: bool,
+    /// Kubeconfig to use instead of KUBECONFIG or the cluster's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Requests a second to the API server; left to its own priority and fairness
+    #[arg(long, default_value_t = 50.0, value_name = "N", hide = true)]
+    pub(crate) kube_api_qps: f32,
+    /// Burst of requests to the API server; left to its own priority and fairness
+    #[arg(long, default_value_t = 300, value_name = "N", hide = true)]
+    pub(crate) kube_api_burst: i32,
+    /// Let one of several replicas work, and the others wait
+    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) enable_leader_election: bool,
+    /// Give the lead back when stopping
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) leader_election_release_on_cancel: bool,
+    /// How long a silent leader keeps the lead
+    #[arg(long, default_value = "35s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) leader_election_lease_duration: Duration,
+    /// How long the leader tries to renew before it gives up
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) leader_election_renew_deadline: Duration,
+    /// Time between two tries to get or renew the lead
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) leader_election_retry_period: Duration,
+}
+
+/// Flags of the log.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Log {
+    /// How much is logged
+    #[arg(long, value_enum, default_value_t = Verbosity::Info)]
+    pub(crate) log_level: Verbosity,
+    /// Form of a log line
+    #[arg(long, value_enum, default_value_t = Encoding::Json)]
+    pub(crate) log_encoding: Encoding,
+}
+
+impl Controllers {
+    /// Puts what the flags say into `setup`.
+    pub(crate) fn configure(&self, setup: &mut Setup) -> Result<()> {
+        let gates = self.gates()?;
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let identity = gates["ObjectLevelWorkloadIdentity"];
+        setup.options.concurrent = self.concurrent;
+        setup.options.min_retry_delay = self.min_retry_delay;
+        setup.options.max_retry_delay = self.max_retry_delay;
+        setup.options.label_selector = given(&self.watch_label_selector);
+        setup.options.configs_label_selector = given(&self.watch_configs_label_selector);
+        setup.reflector = reflector::Options {
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            requeue_dependency: self.requeue_dependency,
+            object_level_workload_identity: identity,
+            default_service_account: given(&self.default_service_account),
+        };
+        setup.automation = automation::Options {
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            all_branch_references: gates["GitAllBranchReferences"],
+            force_push_branch: gates["GitForcePushBranch"],
+            object_level_workload_identity: identity,
+        };
+        setup.git.kex_algorithms.clone_from(&self.ssh_kex_algos);
+        setup.git.host_key_algorithms.clone_from(&self.ssh_hostkey_algos);
+        setup.tokens.max_size = self.token_cache_max_size;
+        setup.tokens.max_duration = self.token_cache_max_duration;
+        Ok(())
+    }
+
+    /// The feature gates as they stand.
+    pub(crate) fn gates(&self) -> Result<BTreeMap<&'static str, bool>> {
+        let mut gates = BTreeMap::from(GATES);
+        for setting in self.feature_gates.split(',').map(str::trim).filter(|s| !s.is_empty()) {
+            let (name, value) = setting.split_once('=').with_context(|| {
+                format!("feature gate '{setting}' must read Name=true or Name=false")
+            })?;
+            let Some(gate) = gates.get_mut(name.trim()) else {
+                bail!("feature gate '{name}' not supported; there are {}", known_gates());
+            };
+            *gate = value.trim().parse().with_context(|| {
+                format!("feature gate '{name}' must be true or false, not '{value}'")
+            })?;
+        }
+        if !self.default_service_account.is_empty() && !gates["ObjectLevelWorkloadIdentity"] {
+            bail!(
+                "--default-service-account needs --feature-gates=ObjectLevelWorkloadIdentity=true"
+            );
+        }
+        Ok(gates)
+    }
+}
+
+fn known_gates() -> String {
+    GATES.map(|(name, _)| name).join(", ")
+}
+
+/// Reads a Go duration.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    api::duration::parse(text).map_err(|error| {
+        format!("'{text}' is no duration ({error}); write it like 30s, 5m or 1h30m")
+    })
+}
+
+/// Reads an address; `:8080` means every address of the machine.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.parse().map_err(|error| format!("'{text}' is no address ({error}); write it like :8080"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct All {
+        #[command(flatten)]
+        controllers: Controllers,
+        #[command(flatten)]
+        cluster: Cluster,
+        #[command(flatten)]
+        log: Log,
+    }
+
+    fn parse(arguments: &[&str]) -> All {
+        All::try_parse_from(std::iter::once(&"sluice").chain(arguments)).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_upstreams() {
+        let all = parse(&[]);
+        assert_eq!(all.controllers.concurrent, 4);
+        assert_eq!(all.controllers.min_retry_delay, Duration::from_millis(750));
+        assert_eq!(all.controllers.max_retry_delay, Duration::from_secs(900));
+        assert_eq!(all.controllers.requeue_dependency, Duration::from_secs(30));
+        assert_eq!(all.cluster.metrics_addr.port(), 8080);
+        assert_eq!(all.cluster.health_addr.port(), 9440);
+        assert!(all.cluster.watch_all_namespaces && !all.cluster.enable_leader_election);
+        assert_eq!(all.cluster.leader_election_lease_duration, Duration::from_secs(35));
+        assert_eq!(all.log.log_encoding, Encoding::Json);
+    }
+
+    #[test]
+    fn switches_take_go_forms() {
+        let all = parse(&["--enable-leader-election", "--watch-all-namespaces=false"]);
+        assert!(all.cluster.enable_leader_election && !all.cluster.watch_all_namespaces);
+    }
+
+    #[test]
+    fn gates_are_known_by_name() {
+        let gates = parse(&["--feature-gates=GitForcePushBranch=false"]).controllers.gates();
+        assert!(!gates.unwrap()["GitForcePushBranch"]);
+        let unknown = parse(&["--feature-gates=Nope=true"]).controllers.gates().unwrap_err();
+        assert!(unknown.to_string().contains("'Nope' not supported"));
+        let lonely = parse(&["--default-service-account=x"]).controllers.gates().unwrap_err();
+        assert!(lonely.to_string().contains("ObjectLevelWorkloadIdentity"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: one verb, one file.
+
+mod completion;
+mod demo;
+pub(crate) mod flag;
+mod registry;
+mod run;
+mod up;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// GitOps with image automation and staged promotion, in one binary
+#[derive(Debug, Parser)]
+#[command(
+    name = "sluice",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Start with `sluice demo`: it needs no cluster and no network.\n\
+        In a cluster, `sluice run` takes the place of Flux's image controllers."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Arguments),
+    Up(up::Arguments),
+    Run(run::Arguments),
+    Registry(registry::Arguments),
+    Completion(completion::Arguments),
+    Version(version::Arguments),
+}
+
+/// Parses the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    // Whoever installed one before us has as good a one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let verb = match role() {
+        Some(arguments) => Verb::Run(arguments),
+        None => Arguments::parse().verb,
+    };
+    match dispatch(verb) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Demo(arguments) => block_on(demo::run(arguments)),
+        Verb::Up(arguments) => block_on(up::run(arguments)),
+        Verb::Run(arguments) => block_on(run::run(arguments)),
+        Verb::Registry(arguments) => block_on(registry::run(arguments)),
+        Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut Arguments::command())),
+        Verb::Version(arguments) => Ok(version::run(&arguments)),
+    }
+}
+
+/// Called under the name of an upstream controller, the binary plays just that role.
+fn role() -> Option<run::Arguments> {
+    let mut words = std::env::args_os();
+    let program = words.next()?;
+    let name = std::path::Path::new(&program).file_name()?.to_str()?.to_owned();
+    crate::controllers::NAMES
+        .contains(&name.as_str())
+        .then(|| run::Arguments::for_role(&name, words))
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// The error and its causes, each once.
+fn report(error: &anyhow::Error) {
+    use std::io::Write as _;
+    let mut told = String::new();
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !told.contains(&cause) {
+            text += if text.is_empty() { "error: " } else { "\n  because " };
+            text += &cause;
+        }
+        told = cause;
+    }
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Ends with the first interrupt or termination.
+async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! `sluice up`.
+
+mod until;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use super::flag;
+use crate::{
+    controllers::Setup,
+    host::{directory::Directory, embedded::Embedded},
+    log::{self, Encoding, Verbosity},
+    manifest,
+    term::Term,
+};
+
+/// Run the embedded control plane with every controller, for laptops and CI
+///
+/// State is kept in a folder and survives a crash. A kubeconfig for kubectl and flux is written
+/// there.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    sluice up -f examples/images\n  \
+    sluice up -f examples/images --until ready --timeout 2m   # as a CI step\n  \
+    cat app.yaml | sluice up -f - --data-dir ./state")]
+pub(super) struct Arguments {
+    /// Manifests to apply: a file, a folder, or - for standard input
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
+    filenames: Vec<PathBuf>,
+    /// Where state is kept
+    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address of the API; with port 0 a free one is taken, and kept over restarts
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// End when the objects are ready, or when nothing is left to do; exit code 1 if some are not
+    /// ready then
+    #[arg(long, value_enum, value_name = "WHAT")]
+    until: Option<Until>,
+    /// How long --until may take
+    #[arg(long, default_value = "5m", value_parser = flag::duration, value_name = "DURATION", requires = "until")]
+    timeout: Duration,
+    /// How much is logged
+    #[arg(long, value_enum, default_value_t = Verbosity::Error)]
+    log_level: Verbosity,
+    /// Form of a log line
+    #[arg(long, value_enum, default_value_t = Encoding::Console)]
+    log_encoding: Encoding,
+    #[command(flatten, next_help_heading = "Controllers")]
+    controllers: flag::Controllers,
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// Every object of a kind with a controller is ready
+    Ready,
+    /// No controller has anything to do
+    Idle,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    log::install(arguments.log_level, arguments.log_encoding);
+    let term = Term::detect();
+    let manifests = manifest::read(&arguments.filenames)?;
+    let directory = Directory::open(&data_dir(arguments.data_dir.clone())?)?;
+    let mut setup = Setup::new(directory.path("state"));
+    arguments.controllers.configure(&mut setup)?;
+    let plane = Embedded::start(&directory, arguments.listen, &setup).await?;
+    term.done(&format!("control plane at {}", plane.url));
+    term.command(&format!("export KUBECONFIG={}", plane.kubeconfig.display()));
+    let applied = match manifest::apply(&plane.client, &manifests).await {
+        Ok(applied) => applied,
+        Err(error) => {
+            plane.stop().await;
+            return Err(error);
+        }
+    };
+    applied.iter().for_each(|it| term.line(&it.to_string()));
+    let code = match arguments.until {
+        None => {
+            term.begin("reconciling until interrupted");
+            super::interrupted().await;
+            ExitCode::SUCCESS
+        }
+        Some(what) => {
+            let step = until::Step { plane: &plane, term, applied: &applied };
+            let waited = match what {
+                Until::Ready => step.ready(arguments.timeout).await,
+                Until::Idle => step.idle(arguments.timeout).await,
+            };
+            if waited? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    };
+    plane.stop().await;
+    Ok(code)
+}
+
+/// The folder given, else one in the user's data folder.
+fn data_dir(given: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(folder) = given {
+        return Ok(folder);
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = set("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/share")));
+    Ok(base.context("there is no HOME to keep state in; give --data-dir")?.join("sluice"))
+}

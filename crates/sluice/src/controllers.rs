@@ -1,0 +1,183 @@
+//! The list of controllers, and what they share.
+//!
+//! A new controller is one line in [`all`].
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use automation::AutomationReconciler;
+use cloud::{CacheOptions, Cloud, Endpoints, Environment};
+use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
+use http_client::Pool;
+use kube::Client;
+use reflector::{PolicyReconciler, RepositoryReconciler};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What the controllers are started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Where tags and mirrors are kept.
+    pub storage: PathBuf,
+    /// How the kit runs them.
+    pub options: controller::Options,
+    /// How the image reflector behaves.
+    pub reflector: reflector::Options,
+    /// How the image automation behaves.
+    pub automation: automation::Options,
+    /// SSH settings and the name that Git servers are told.
+    pub git: git::Options,
+    /// How cloud tokens are kept.
+    pub tokens: CacheOptions,
+    /// Which controllers run, by upstream's names; all when empty.
+    pub selection: Vec<String>,
+}
+
+impl Setup {
+    /// Upstream's defaults, with state below `storage`.
+    pub fn new(storage: impl Into<PathBuf>) -> Self {
+        Self {
+            storage: storage.into(),
+            options: controller::Options::default(),
+            reflector: reflector::Options::default(),
+            automation: automation::Options::default(),
+            git: git::Options::default(),
+            tokens: CacheOptions { max_size: 100, max_duration: Duration::from_hours(1) },
+            selection: Vec::new(),
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.selection.is_empty() || self.selection.iter().any(|wanted| wanted == name)
+    }
+}
+
+/// The controllers while they run.
+pub struct Running {
+    kinds: Vec<String>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// The kinds that have a controller.
+    pub fn kinds(&self) -> &[String] {
+        &self.kinds
+    }
+
+    /// Ends when all controllers have, that is some time after their host was stopped.
+    pub async fn ended(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// A host on an API server, with metrics of its own. Must be called within the runtime.
+///
+/// # Errors
+/// When the metrics cannot be registered.
+pub fn host(client: Client, clock: Arc<dyn Clock>, stop: CancellationToken) -> Result<Host> {
+    let metrics = Metrics::new(prometheus::Registry::new()).context("cannot register metrics")?;
+    Ok(host_with(client, clock, metrics, None, stop))
+}
+
+/// A host that feeds the given metrics and posts events.
+pub(crate) fn host_with(
+    client: Client,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    post: Option<(Arc<dyn Post>, String)>,
+    stop: CancellationToken,
+) -> Host {
+    Host::new(controller::Context { client, clock, metrics, post, stop })
+}
+
+/// Starts the wanted controllers. They end with the host.
+///
+/// # Errors
+/// When the storage cannot be used, or a controller of that name does not exist.
+pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
+    let host = host.with(setup.options.clone());
+    let mut running = Running { kinds: Vec::new(), tasks: JoinSet::new() };
+    for controller in all(&host, setup)? {
+        running.kinds.push(controller.kind().to_owned());
+        running.tasks.spawn(controller.run(host.clone()));
+    }
+    Ok(running)
+}
+
+/// Upstream's names of the controllers that this binary has.
+pub(crate) const NAMES: [&str; 2] = [reflector::CONTROLLER, automation::CONTROLLER];
+
+/// Every wanted controller.
+fn all(host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
+    if let Some(unknown) = setup.selection.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        bail!("there is no controller '{unknown}'; there are {}", NAMES.join(", "));
+    }
+    let shared = Shared::new(host, setup);
+    let mut controllers = Vec::new();
+    if setup.wants(reflector::CONTROLLER) {
+        let context = shared.reflector(setup)?;
+        controllers.push(Controller::new(RepositoryReconciler::new(context.clone())));
+        controllers.push(Controller::new(PolicyReconciler::new(context, host)));
+    }
+    if setup.wants(automation::CONTROLLER) {
+        let context = shared.automation(setup)?;
+        controllers.push(Controller::new(AutomationReconciler::new(context, host)));
+    }
+    Ok(controllers)
+}
+
+/// What several controllers use.
+struct Shared {
+    host: Host,
+    pool: Pool,
+    now: cloud::Clock,
+    cloud: Cloud,
+}
+
+impl Shared {
+    fn new(host: &Host, setup: &Setup) -> Self {
+        let pool = Pool::new(concat!("sluice/", env!("CARGO_PKG_VERSION")));
+        let clock = Arc::clone(host.clock());
+        let now: cloud::Clock = Arc::new(move || clock.now());
+        let environment: Environment = std::env::vars().collect();
+        let cloud = Cloud::new(
+            environment,
+            Endpoints::default(),
+            pool.clone(),
+            setup.tokens,
+            Arc::clone(&now),
+        );
+        Self { host: host.clone(), pool, now, cloud }
+    }
+
+    fn reflector(&self, setup: &Setup) -> Result<reflector::Context> {
+        let folder = setup.storage.join("tags");
+        let tags = reflector::Tags::open(&folder)
+            .with_context(|| format!("cannot keep tags in {}", folder.display()))?;
+        let options = registry::Options::new(self.pool.clone(), Arc::clone(&self.now));
+        Ok(reflector::Context {
+            client: self.host.client().clone(),
+            registry: registry::Client::new(options),
+            cloud: self.cloud.clone(),
+            tags,
+            compute: self.host.compute().clone(),
+            options: Arc::new(setup.reflector.clone()),
+        })
+    }
+
+    fn automation(&self, setup: &Setup) -> Result<automation::Context> {
+        let folder = setup.storage.join("git");
+        let network = git::Network::new(setup.git.clone());
+        let mirrors = git::Mirrors::open(&folder, git::Limits::default(), network)
+            .with_context(|| format!("cannot keep mirrors in {}", folder.display()))?;
+        Ok(automation::Context {
+            client: self.host.client().clone(),
+            mirrors,
+            cloud: self.cloud.clone(),
+            compute: self.host.compute().clone(),
+            unmarked: automation::Unmarked::default(),
+            writers: automation::Writers::default(),
+            options: Arc::new(setup.automation.clone()),
+        })
+    }
+}

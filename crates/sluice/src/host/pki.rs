@@ -1,0 +1,78 @@
+//! The certificate authority and server certificate of the embedded control plane.
+//!
+//! kubectl sends credentials over TLS only, so even a loopback server needs a certificate. It is
+//! made once per data directory, so that a kubeconfig handed out stays good.
+
+use anyhow::{Context as _, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+use super::directory::Directory;
+
+/// Names under which the server is reached.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// What clients trust and what the server shows, all PEM.
+pub(crate) struct Pki {
+    /// The authority's certificate, for kubeconfigs.
+    pub(crate) authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Pki {
+    /// Reads the material of `directory`, or makes it.
+    pub(crate) fn ensure(directory: &Directory) -> Result<Self> {
+        let names = ["ca.crt", "tls.crt", "tls.key"];
+        let read = |name: &str| directory.read_text(&format!("pki/{name}"));
+        if let [Some(authority), Some(certificate), Some(key)] =
+            [read(names[0])?, read(names[1])?, read(names[2])?]
+        {
+            return Ok(Self { authority, certificate, key });
+        }
+        let pki = Self::generate()?;
+        for (name, text) in names.iter().zip([&pki.authority, &pki.certificate, &pki.key]) {
+            directory.write_private(&format!("pki/{name}"), text)?;
+        }
+        Ok(pki)
+    }
+
+    /// New material; the authority's own key is forgotten once the certificate is signed.
+    fn generate() -> Result<Self> {
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "sluice control plane");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let authority_key = KeyPair::generate()?;
+        let authority_certificate = authority.self_signed(&authority_key)?.pem();
+
+        let mut server = CertificateParams::new(NAMES.map(str::to_owned))?;
+        server.distinguished_name.push(DnType::CommonName, "sluice");
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
+        Ok(Self {
+            authority: authority_certificate,
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    /// How the server speaks TLS.
+    pub(crate) fn server_config(&self) -> Result<ServerConfig> {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .context("the certificate in pki/tls.crt cannot be read; remove the pki folder")?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
+            .context("the key in pki/tls.key cannot be read; remove the pki folder")?;
+        let mut config =
+            ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}

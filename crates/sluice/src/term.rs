@@ -1,0 +1,88 @@
+//! What people see: marks, colours on a terminal only, diffs.
+
+use std::io::{IsTerminal as _, Write as _};
+
+/// Where output for people goes: standard output, or standard error when the former is for
+/// machines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Term {
+    colour: bool,
+}
+
+/// A colour by its ANSI number.
+#[derive(Debug, Clone, Copy)]
+enum Colour {
+    Red = 31,
+    Green = 32,
+    Blue = 34,
+    Cyan = 36,
+    Grey = 90,
+}
+
+impl Term {
+    /// Colours only if standard output is a terminal and `NO_COLOR` is not set.
+    pub(crate) fn detect() -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: std::io::stdout().is_terminal() && !unwanted }
+    }
+
+    /// A headline.
+    pub(crate) fn title(self, text: &str) {
+        self.line(&format!("\n{}", self.paint(Colour::Blue, text)));
+    }
+
+    /// Something begins.
+    pub(crate) fn begin(self, text: &str) {
+        self.line(&format!("{} {text}", self.paint(Colour::Cyan, "►")));
+    }
+
+    /// Something is done.
+    pub(crate) fn done(self, text: &str) {
+        self.line(&format!("{} {text}", self.paint(Colour::Green, "✔")));
+    }
+
+    /// Something is not as it should be.
+    pub(crate) fn failed(self, text: &str) {
+        self.line(&format!("{} {text}", self.paint(Colour::Red, "✗")));
+    }
+
+    /// More about the line before.
+    pub(crate) fn detail(self, text: &str) {
+        for line in text.lines() {
+            self.line(&format!("  {}", self.paint(Colour::Grey, line)));
+        }
+    }
+
+    /// A command to copy.
+    pub(crate) fn command(self, text: &str) {
+        self.line(&format!("  {}", self.paint(Colour::Cyan, text)));
+    }
+
+    /// A unified diff, indented.
+    pub(crate) fn diff(self, text: &str) {
+        for line in text.lines() {
+            let colour = match line.as_bytes().first() {
+                Some(b'+') => Some(Colour::Green),
+                Some(b'-') => Some(Colour::Red),
+                Some(b'@') => Some(Colour::Cyan),
+                _ => Some(Colour::Grey),
+            };
+            let line = colour.map_or_else(|| line.to_owned(), |colour| self.paint(colour, line));
+            self.line(&format!("    {line}"));
+        }
+    }
+
+    /// A line as it is.
+    pub(crate) fn line(self, text: &str) {
+        // Whoever closed standard output does not want to know.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    fn paint(self, colour: Colour, text: &str) -> String {
+        if self.colour {
+            format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8)
+        } else {
+            text.to_owned()
+        }
+    }
+}

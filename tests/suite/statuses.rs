@@ -1,0 +1,264 @@
+//! What the real controllers say of good and bad objects, replayed on ours.
+//!
+//! One file of the suite `statuses` is one scenario: objects, images and repositories as given;
+//! statuses, events and commits as wanted. Every scenario runs in a namespace of its own, all of
+//! them in one world per API server.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::LazyLock,
+};
+
+use anyhow::{Context as _, Result};
+use regex::Regex;
+use scenarios::{Backend, World};
+use serde_json::{Value, json};
+
+/// Scenarios whose kinds have a controller here.
+const OURS: [&str; 3] = ["img-", "pol-", "auto-"];
+
+/// Kinds whose status is written by a controller that is still to come.
+const NOT_YET: [&str; 1] = ["GitRepository"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statuses_are_upstreams() {
+    let Some(folder) = testkit::corpus("statuses") else { return };
+    let scenarios = read(&folder);
+    for backend in Backend::available("statuses") {
+        let world = World::start(backend).await.unwrap();
+        let mut tally = testkit::Tally::new(&format!("statuses ({backend})"));
+        let results =
+            futures::future::join_all(scenarios.iter().map(|it| replay(&world, it))).await;
+        for (scenario, result) in scenarios.iter().zip(results) {
+            tally.record(name(scenario), result.map_err(|error| format!("{error:#}")));
+        }
+        tally.finish();
+    }
+}
+
+fn read(folder: &Path) -> Vec<Value> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.ends_with(".json") && OURS.iter().any(|prefix| name.starts_with(prefix))
+        })
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+        .collect()
+}
+
+fn name(scenario: &Value) -> &str {
+    scenario["name"].as_str().or_else(|| scenario["given"]["name"].as_str()).unwrap_or_default()
+}
+
+async fn replay(world: &World, scenario: &Value) -> Result<()> {
+    let namespace = name(scenario);
+    let scenario = filled(world, namespace, scenario)?;
+    let (given, want) = (&scenario["given"], &scenario["want"]);
+    world.objects.namespace(namespace).await?;
+    set_up(world, namespace, given).await?;
+    let mut refused = BTreeMap::new();
+    for object in given["objects"].as_array().into_iter().flatten() {
+        if let Err(why) = world.objects.create(Some(namespace), object).await? {
+            refused.insert(key(object), json!(why.0));
+        }
+    }
+    compare("refused", &want["refused"], &json!(refused))?;
+    let observed = std::sync::Mutex::new(Ok(()));
+    let waited = world
+        .objects
+        .eventually("all is as wanted", || async {
+            let result = observe(world, namespace, want).await;
+            let holds = result.is_ok();
+            *observed.lock().expect("no panic while it is held") = result;
+            holds
+        })
+        .await;
+    if waited.is_ok() { Ok(()) } else { observed.into_inner().expect("no panic while it was held") }
+}
+
+/// The scenario with the addresses of this world in the place of its placeholders.
+fn filled(world: &World, namespace: &str, scenario: &Value) -> Result<Value> {
+    let git = world.git.url();
+    let host = git.split_once("://").map_or(git.as_str(), |(_, host)| host);
+    let text = scenario
+        .to_string()
+        .replace("${REGISTRY}", &world.registry.host())
+        .replace("${GITHOST}", host)
+        .replace("${GIT}", &git)
+        .replace("${NS}", namespace);
+    Ok(serde_json::from_str(&text)?)
+}
+
+async fn set_up(world: &World, namespace: &str, given: &Value) -> Result<()> {
+    for (repository, tags) in given["images"].as_object().into_iter().flatten() {
+        for tag in tags.as_array().into_iter().flatten() {
+            let tag = tag.as_str().context("a tag is a string")?;
+            world.registry.publish(&format!("{namespace}/{repository}"), tag);
+        }
+    }
+    for (repository, files) in given["repos"].as_object().into_iter().flatten() {
+        let files = files.as_object().into_iter().flatten().map(|(path, text)| {
+            (path.clone(), text.as_str().unwrap_or_default().as_bytes().to_vec())
+        });
+        world.git.create(&format!("{namespace}-{repository}"), "main", files).await?;
+    }
+    Ok(())
+}
+
+/// Compares everything that can be seen.
+async fn observe(world: &World, namespace: &str, want: &Value) -> Result<()> {
+    for (key, wanted) in want["objects"].as_object().into_iter().flatten() {
+        let (kind, name) = key.split_once('/').context("Kind/name")?;
+        if NOT_YET.contains(&kind) {
+            continue;
+        }
+        let object = world.objects.get("image.toolkit.fluxcd.io/v1", kind, namespace, name).await;
+        let object = object.with_context(|| format!("{key} is not there"))?;
+        let got = json!({
+            "finalizers": object["metadata"]["finalizers"],
+            "status": normal(&without_times(&object["status"])),
+        });
+        compare(key, wanted, &got)?;
+    }
+    compare_events(world, namespace, want).await?;
+    for (repository, wanted) in want["commits"].as_object().into_iter().flatten() {
+        let got = commits(world, &format!("{namespace}-{repository}")).await?;
+        compare(&format!("commits of {repository}"), wanted, &normal(&got))?;
+    }
+    Ok(())
+}
+
+async fn compare_events(world: &World, namespace: &str, want: &Value) -> Result<()> {
+    let of_ours = |row: &Value| {
+        let object = row[0].as_str().unwrap_or_default();
+        !NOT_YET.iter().any(|kind| object.starts_with(kind))
+    };
+    let wanted: BTreeSet<String> = want["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|row| of_ours(row))
+        .map(ToString::to_string)
+        .collect();
+    let events = world.objects.list("v1", "Event", namespace).await?;
+    let got: BTreeSet<String> = events
+        .iter()
+        .map(|event| {
+            let about = &event["involvedObject"];
+            let annotations = event["metadata"].get("annotations").cloned();
+            let row = json!([
+                format!("{}/{}", text(&about["kind"]), text(&about["name"])),
+                event["type"],
+                event["reason"],
+                event["message"],
+                event["source"]["component"],
+                annotations.unwrap_or_else(|| json!({})),
+            ]);
+            normal(&row).to_string()
+        })
+        .collect();
+    let missing: Vec<&String> = wanted.difference(&got).collect();
+    let extra: Vec<&String> = got.difference(&wanted).collect();
+    anyhow::ensure!(
+        missing.is_empty() && extra.is_empty(),
+        "events\n  missing {missing:#?}\n  extra {extra:#?}"
+    );
+    Ok(())
+}
+
+/// All commits of all branches, newest first, and the diffs of those that are not `init`.
+async fn commits(world: &World, repository: &str) -> Result<Value> {
+    let repository = world.git.repository(repository)?;
+    let format = "--format=%D%x00%an <%ae>%x00%cn%x00%B%x01";
+    let log = repository.git(["log", "--all", "--topo-order", format]).await?;
+    let rows: Vec<String> = log
+        .split('\u{1}')
+        .map(|row| row.trim_start_matches('\n'))
+        .filter(|row| !row.is_empty())
+        .map(|row| row.trim_end().replace('\0', "|"))
+        .collect();
+    let diff = repository
+        .git([
+            "log",
+            "--all",
+            "--topo-order",
+            "--invert-grep",
+            "--grep=^init$",
+            "--format=",
+            "-p",
+            "-U0",
+            "--no-prefix",
+        ])
+        .await?;
+    let lines: Vec<&str> = diff.lines().filter(|line| !line.starts_with("index ")).collect();
+    Ok(json!({"log": rows, "diff": lines}))
+}
+
+fn key(object: &Value) -> String {
+    format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn without_times(status: &Value) -> Value {
+    let mut status = status.clone();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        if let Some(condition) = condition.as_object_mut() {
+            condition.remove("lastTransitionTime");
+        }
+    }
+    status
+}
+
+/// What differs from run to run, as placeholders.
+fn normal(value: &Value) -> Value {
+    static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        [
+            (r"sha256:[0-9a-f]{64}", "sha256:<digest>"),
+            (r"\b[0-9a-f]{40}\b", "<commit>"),
+            (r"commit '[0-9a-f]{7}'", "commit '<commit>'"),
+            (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
+            (r"retrying in \S+", "retrying in <duration>"),
+        ]
+        .map(|(pattern, placeholder)| (Regex::new(pattern).expect("a pattern"), placeholder))
+        .into()
+    });
+    match value {
+        Value::String(text) => {
+            let replace = |text: String, (pattern, placeholder): &(Regex, &str)| {
+                pattern.replace_all(&text, *placeholder).into_owned()
+            };
+            Value::String(PATTERNS.iter().fold(text.clone(), replace))
+        }
+        Value::Array(items) => items.iter().map(normal).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), normal(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn compare(what: &str, want: &Value, got: &Value) -> Result<()> {
+    let sorted = |value: &Value| serde_json::to_string_pretty(&sort(value)).unwrap_or_default();
+    let (want, got) = (sorted(want), sorted(got));
+    anyhow::ensure!(want == got, "{what}\n  want {want}\n  got {got}");
+    Ok(())
+}
+
+fn sort(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> = map.iter().map(|(k, v)| (k, sort(v))).collect();
+            json!(sorted)
+        }
+        Value::Array(items) => items.iter().map(sort).collect(),
+        other => other.clone(),
+    }
+}
