@@ -31,6 +31,8 @@ pub use tls::{Authority, Identity, Tls};
 /// How the registry behaves; the default is an open one over plain HTTP, as distribution v3.
 #[derive(Debug, Default)]
 pub struct Options {
+    /// Where to listen; a free port of 127.0.0.1 by default.
+    pub listen: Option<SocketAddr>,
     /// Who may come in.
     pub auth: Auth,
     /// Speak TLS; plain HTTP without it.
@@ -104,7 +106,10 @@ impl Server {
     /// When no port can be bound or the TLS material is unusable.
     pub async fn with(mut options: Options) -> std::io::Result<Self> {
         let acceptor = options.tls.take().map(|tls| tls.acceptor()).transpose()?;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let listener = tokio::net::TcpListener::bind(
+            options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+        )
+        .await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             store: Store::default(),
