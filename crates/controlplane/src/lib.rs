@@ -1,17 +1,19 @@
 //! A Kubernetes-API-compatible server in process.
 
 mod api;
+mod builtin;
 mod catalog;
 mod collector;
 mod discovery;
 mod error;
+mod fields;
 mod http;
 mod log;
 mod object;
-#[expect(
-    unreachable_pub,
-    reason = "the module is written as a library of its own"
-)]
+mod openapi;
+mod patch;
+mod protobuf;
+mod review;
 mod schema;
 mod server;
 mod status;

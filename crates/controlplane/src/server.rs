@@ -35,7 +35,6 @@ pub struct Options {
 /// A Kubernetes API server.
 pub struct Server {
     front: Front,
-    logins: Arc<Logins>,
     collector: Mutex<Option<Collector>>,
 }
 
@@ -51,8 +50,9 @@ impl Server {
             make_namespace(&api, name)?;
         }
         let collector = Mutex::new(Some(Collector::start(&api)?));
-        let front = Front { api, login: Login::Trusted, end: CancellationToken::new() };
-        Ok(Self { front, logins: Arc::new(Logins::new(&options.tokens)), collector })
+        let logins = Arc::new(Logins::new(&options.tokens));
+        let end = CancellationToken::new();
+        Ok(Self { front: Front { api, login: Login::Trusted, logins, end }, collector })
     }
 
     /// The API for use in this process, as in `kube::Client::new(server.router(), "default")`:
@@ -63,8 +63,8 @@ impl Server {
 
     /// The API for a listening socket: requests need one of [`Options::tokens`].
     pub fn authenticated_router(&self) -> Router {
-        let login = Login::Token(self.logins.clone());
-        Router::new().fallback(serve).with_state(Front { login, ..self.front.clone() })
+        let front = Front { login: Login::Token, ..self.front.clone() };
+        Router::new().fallback(serve).with_state(front)
     }
 
     /// Ends all watches, finishes what is being written and closes the state. Requests that come

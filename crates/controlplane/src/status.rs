@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::fields;
 use crate::schema::{FieldError, aggregate};
 
 /// A request that is not fulfilled.
@@ -116,6 +117,18 @@ impl Refused {
         )
     }
 
+    /// The patch does not fit the object.
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Box<Self> {
+        let mut refused = Self::new(422, "Invalid", message);
+        refused.details = json!({});
+        refused
+    }
+
+    /// The patch is too large.
+    pub(crate) fn too_large_patch(message: impl Into<String>) -> Box<Self> {
+        Self::new(413, "RequestEntityTooLarge", message)
+    }
+
     /// The object breaks rules; `about` names its kind.
     pub(crate) fn invalid(about: About<'_>, errors: &[FieldError]) -> Box<Self> {
         let list = aggregate(errors);
@@ -123,6 +136,19 @@ impl Refused {
         let mut refused = Self::about(422, "Invalid", message, about);
         refused.details["causes"] = cause_list(errors);
         refused
+    }
+
+    /// Other managers own fields that an apply wants to set.
+    pub(crate) fn apply_conflict(message: &str, conflicts: &[fields::Conflict]) -> Box<Self> {
+        let mut refused = Self::new(409, "Conflict", message);
+        let cause = |c: &fields::Conflict| json!({"reason": "FieldManagerConflict", "message": c.message(), "field": c.field});
+        refused.details = json!({"causes": conflicts.iter().map(cause).collect::<Vec<_>>()});
+        refused
+    }
+
+    /// A configuration to be applied does not have the shape of its type.
+    pub(crate) fn untyped(message: &str) -> Box<Self> {
+        Self::new(500, "", message)
     }
 
     /// The request makes no sense.
@@ -239,8 +265,10 @@ impl Refused {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         });
+        if !self.reason.is_empty() {
+            body["reason"] = json!(self.reason);
+        }
         if let Some(proceed) = &self.proceed {
             body["metadata"]["continue"] = json!(proceed);
         }

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use parking_lot::RwLock;
+
 /// A bearer token and the user it stands for.
 #[derive(Clone)]
 pub struct Token {
@@ -30,13 +33,25 @@ pub(crate) struct User {
     pub(crate) groups: Vec<String>,
 }
 
+const KNOWN: &str = "system:authenticated";
+
 impl User {
     /// The one who may do everything.
     pub(crate) fn administrator() -> Self {
-        Self {
-            name: "system:admin".to_owned(),
-            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
-        }
+        Self::new("system:admin", &["system:masters"])
+    }
+
+    /// A ServiceAccount.
+    pub(crate) fn service_account(namespace: &str, name: &str) -> Self {
+        let group = format!("system:serviceaccounts:{namespace}");
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        Self::new(&user, &["system:serviceaccounts", &group])
+    }
+
+    /// A user with groups, and that of all who are known.
+    pub(crate) fn new(name: &str, groups: &[&str]) -> Self {
+        let groups = groups.iter().chain(&[KNOWN]).map(|g| (*g).to_owned()).collect();
+        Self { name: name.to_owned(), groups }
     }
 }
 
@@ -44,22 +59,39 @@ impl User {
 #[derive(Default)]
 pub(crate) struct Logins {
     users: HashMap<[u8; 32], User>,
+    issued: RwLock<HashMap<[u8; 32], (User, Timestamp)>>,
 }
 
 impl Logins {
     /// The users of `tokens`.
     pub(crate) fn new(tokens: &[Token]) -> Self {
         let users = tokens.iter().filter(|t| !t.token.is_empty()).map(|token| {
-            let mut groups = token.groups.clone();
-            groups.push("system:authenticated".to_owned());
-            (digest(&token.token), User { name: token.user.clone(), groups })
+            let groups: Vec<_> = token.groups.iter().map(String::as_str).collect();
+            (digest(&token.token), User::new(&token.user, &groups))
         });
-        Self { users: users.collect() }
+        Self { users: users.collect(), issued: RwLock::default() }
     }
 
     /// The user of a token.
     pub(crate) fn find(&self, token: &str) -> Option<User> {
-        self.users.get(&digest(token)).cloned()
+        let digest = digest(token);
+        if let Some(user) = self.users.get(&digest) {
+            return Some(user.clone());
+        }
+        let issued = self.issued.read();
+        let (user, ends) = issued.get(&digest)?;
+        (*ends > Timestamp::now()).then(|| user.clone())
+    }
+
+    /// A new token for `user` until `ends`. Those that have ended are forgotten.
+    pub(crate) fn issue(&self, user: User, ends: Timestamp) -> String {
+        let secret: [u8; 32] = rand::random();
+        let token: String = secret.iter().map(|b| format!("{b:02x}")).collect();
+        let mut issued = self.issued.write();
+        let now = Timestamp::now();
+        issued.retain(|_, (_, ends)| *ends > now);
+        issued.insert(digest(&token), (user, ends));
+        token
     }
 }
 

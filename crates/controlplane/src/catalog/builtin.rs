@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::fields;
+
 use super::{Origin, Resource, Scale};
 
 /// How kube-apiserver describes the column of names.
@@ -9,7 +11,8 @@ pub(crate) const NAME_COLUMN: &str = "Name must be unique within a namespace. Is
 /// How kube-apiserver describes the column of ages.
 pub(crate) const AGE_COLUMN: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
-/// group/version, kind, plural, flags (n namespaced, s status, c scale, a category `all`), short names.
+/// group/version, kind, plural, flags (n namespaced, s status, c scale, a category `all`,
+/// v answered and not stored), short names.
 const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ("v1", "ConfigMap", "configmaps", "n", "cm"),
     ("v1", "Endpoints", "endpoints", "n", "ep"),
@@ -61,6 +64,12 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "s",
         "crd,crds",
     ),
+    ("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", "v", ""),
+    ("authentication.k8s.io/v1", "TokenReview", "tokenreviews", "v", ""),
+    ("authorization.k8s.io/v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", "nv", ""),
+    ("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", "v", ""),
+    ("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", "v", ""),
+    ("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", "v", ""),
     ("apps/v1", "ControllerRevision", "controllerrevisions", "n", ""),
     ("apps/v1", "DaemonSet", "daemonsets", "nsa", "ds"),
     ("apps/v1", "Deployment", "deployments", "nsca", "deploy"),
@@ -119,6 +128,7 @@ fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
         categories: if flags.contains('a') { vec!["all".to_owned()] } else { Vec::new() },
         store: format!("{store_group}/{plural}").into(),
         stored_as: if events { "v1" } else { api_version }.to_owned(),
+        is_virtual: flags.contains('v'),
         status: flags.contains('s'),
         scale: flags.contains('c').then(|| Scale {
             spec: ".spec.replicas".to_owned(),
@@ -128,6 +138,7 @@ fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
         columns: Vec::new(),
         selectable: selectable(plural),
         warning: None,
+        fields: fields::Type::builtin(group, version, kind).unwrap_or_else(fields::Type::deduced),
         origin: Origin::BuiltIn,
     }
 }

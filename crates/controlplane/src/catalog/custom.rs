@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions: what they declare, and the status they are given.
+//! Definitions of custom resources: what they declare, and the status they are given.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Column, Custom, DEFINITIONS, Origin, Resource, Scale};
+use crate::fields;
 use crate::schema::Schema;
 use crate::store::Store;
 
@@ -75,6 +76,8 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
     let make = |version: &Value| {
         let plural = text(&names["plural"]);
         let subresources = &version["subresources"];
+        let openapi = &version["schema"]["openAPIV3Schema"];
+        let schema = Schema::compile(openapi).ok().map(Arc::new);
         Arc::new(Resource {
             version: text(&version["name"]),
             singular: text(&names["singular"]),
@@ -87,15 +90,17 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
             plural,
             group: group.clone(),
             stored_as: stored_as.clone(),
+            is_virtual: false,
             status: subresources["status"].is_object(),
             scale: scale(&subresources["scale"]),
             columns: columns(version),
             selectable: list(&version["selectableFields"]).iter().map(selectable).collect(),
             warning: warning(&group, names, version),
+            fields: schema.as_deref().map_or_else(fields::Type::deduced, fields::Type::of_schema),
             origin: Origin::Custom(Custom {
                 definition: text(&definition["metadata"]["name"]),
-                schema: Schema::compile(&version["schema"]["openAPIV3Schema"]).ok().map(Arc::new),
-                openapi: version["schema"]["openAPIV3Schema"].clone(),
+                schema,
+                openapi: openapi.clone(),
                 since,
                 terminating,
             }),
@@ -281,7 +286,7 @@ mod tests {
     #[test]
     fn versions_are_ordered_by_maturity() {
         let mut versions = ["foo1", "v1alpha1", "v2", "v1beta1", "v10", "v1", "v1beta2", "v"];
-        versions.sort_by(|a, b| version_order(b).cmp(&version_order(a)));
+        versions.sort_by_key(|v| Reverse(version_order(v)));
         assert_eq!(versions, ["v10", "v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo1", "v"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Which resources are served: the built-in ones and those that CustomResourceDefinitions declare.
+//! Which resources are served: the built-in ones and those that definitions declare.
 
 mod builtin;
 mod custom;
@@ -12,10 +12,11 @@ use serde_json::Value;
 pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN};
 pub(crate) use custom::{establish, set_condition};
 
+use crate::fields;
 use crate::schema::Schema;
 use crate::store::{ResourceId, Store};
 
-/// Where CustomResourceDefinitions are stored.
+/// Where definitions of custom resources are stored.
 pub(crate) const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 /// Where namespaces are stored.
 pub(crate) const NAMESPACES: &str = "/namespaces";
@@ -45,6 +46,8 @@ pub(crate) struct Resource {
     pub(crate) store: ResourceId,
     /// The `apiVersion` that objects are stored in.
     pub(crate) stored_as: String,
+    /// Whether objects are answered and not stored, as reviews are.
+    pub(crate) is_virtual: bool,
     /// Whether `/status` is served, and status protected from other writes.
     pub(crate) status: bool,
     /// Where `/scale` finds its numbers.
@@ -55,6 +58,8 @@ pub(crate) struct Resource {
     pub(crate) selectable: Vec<Vec<String>>,
     /// What users of this version are warned of.
     pub(crate) warning: Option<String>,
+    /// What managing fields needs to know of the objects.
+    pub(crate) fields: fields::Type,
     /// Who declared it.
     pub(crate) origin: Origin,
 }
@@ -194,7 +199,7 @@ impl Index {
             }
         }
         for versions in index.groups.values_mut() {
-            versions.sort_by(|a, b| custom::version_order(b).cmp(&custom::version_order(a)));
+            versions.sort_by_key(|v| std::cmp::Reverse(custom::version_order(v)));
         }
         all.sort_by(|a, b| {
             (&a.group, &a.version, &a.plural).cmp(&(&b.group, &b.version, &b.plural))

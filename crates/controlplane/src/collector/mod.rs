@@ -26,7 +26,7 @@ use crate::store::{Event, Path, ResourceId};
 const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
 const EVENTS: &str = "/events";
 /// How often it is looked for Events that are too old.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How long failed work waits.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -52,6 +52,8 @@ impl Collector {
         let (sender, events) = mpsc::channel();
         api.store.observe(sender);
         let mut work = Work { api: api.clone(), todo: BTreeSet::new() };
+        work.review_everything();
+        work.work();
         let thread = std::thread::Builder::new()
             .name("controlplane-gc".to_owned())
             .spawn(move || work.run(&events))
@@ -73,8 +75,6 @@ struct Work {
 
 impl Work {
     fn run(&mut self, events: &mpsc::Receiver<Arc<Event>>) {
-        self.review_everything();
-        self.work();
         let mut sweep = Instant::now();
         loop {
             let wait = if self.todo.is_empty() { SWEEP_EVERY } else { RETRY_AFTER };

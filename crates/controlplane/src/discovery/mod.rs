@@ -11,7 +11,7 @@ use crate::catalog::Resource;
 pub(crate) use plain::{group, version};
 
 /// The Kubernetes release whose API this is.
-const RELEASE: (&str, &str, &str) = ("1", "34", "v1.34.2");
+pub(crate) const RELEASE: (&str, &str, &str) = ("1", "34", "v1.34.2");
 
 /// The document of `/version`.
 pub(crate) fn release() -> Value {
@@ -43,7 +43,10 @@ pub(crate) fn groups(
 }
 
 /// What can be done with a resource.
-fn verbs(_: &Resource) -> &'static [&'static str] {
+fn verbs(resource: &Resource) -> &'static [&'static str] {
+    if resource.is_virtual {
+        return &["create"];
+    }
     &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 }
 

@@ -88,7 +88,9 @@ fn entry(resource: &Resource) -> Value {
     if !resource.categories.is_empty() {
         entry["categories"] = json!(resource.categories);
     }
-    entry["storageVersionHash"] = json!(version_hash(resource));
+    if !resource.is_virtual {
+        entry["storageVersionHash"] = json!(version_hash(resource));
+    }
     entry
 }
 

@@ -10,11 +10,12 @@ use http_body_util::BodyExt;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::protobuf;
 use crate::status::{Refused, Served};
 
 /// The most bytes of a request body, as in kube-apiserver.
 const LIMIT: usize = 3 << 20;
-/// The deepest nesting of a body; serde_json's own limit guards the parser.
+/// The deepest nesting of a body; the parser has a limit of its own.
 const DEPTH: usize = 100;
 
 /// A decoded body.
@@ -53,7 +54,16 @@ pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Served<Decoded> {
     match media_type(headers) {
         "" | "application/json" => json(bytes),
         "application/yaml" | "application/x-yaml" => yaml(bytes),
-        _ => Err(Refused::unsupported_media_type(&["application/json", "application/yaml"])),
+        protobuf::MEDIA_TYPE => {
+            protobuf::decode(bytes).map(|value| Decoded { value, problems: Vec::new() }).map_err(
+                |why| Refused::bad_request(format!("the protobuf body cannot be read: {why}")),
+            )
+        }
+        _ => Err(Refused::unsupported_media_type(&[
+            "application/json",
+            "application/yaml",
+            protobuf::MEDIA_TYPE,
+        ])),
     }
 }
 

@@ -8,6 +8,7 @@ mod patch;
 mod read;
 mod render;
 mod route;
+mod scale;
 mod serve;
 mod watch;
 mod write;

@@ -8,37 +8,102 @@ use super::body;
 use super::render::View;
 use super::write::answer;
 use crate::api::Api;
-use crate::object::{Change, Target, Write};
+use crate::fields;
+use crate::object::{Change, Target, Validation, Write, resets};
+use crate::patch;
 use crate::schema::FieldError;
-use crate::status::{Refused, Served};
+use crate::status::{About, Refused, Served};
 
-/// The kinds of patch.
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const APPLY_YAML: &str = "application/apply-patch+yaml";
 
-struct Merge(Value);
+const OPTIONS: About<'static> = About { group: "meta.k8s.io", what: "PatchOptions", name: "" };
 
-impl Change for Merge {
+/// A patch that is laid upon the live state.
+struct Patch<'a> {
+    target: &'a Target,
+    media: &'a str,
+    body: Value,
+}
+
+impl Change for Patch<'_> {
     fn wanted(&self, live: &Value) -> Served<Value> {
-        let mut wanted = live.clone();
-        json_patch::merge(&mut wanted, &self.0);
+        let patched = match self.media {
+            JSON => patch::json(live, &self.body),
+            MERGE => patch::merge(live, &self.body),
+            _ => patch::strategic(live, &self.body, &self.target.resource.fields),
+        };
+        patched.map_err(|error| refused(&error))
+    }
+
+    fn is_patch(&self) -> bool {
+        true
+    }
+}
+
+/// Answers a patch that does not work.
+pub(super) fn refused(error: &patch::Error) -> Box<Refused> {
+    match error {
+        patch::Error::BadRequest(_) => Refused::bad_request(error.to_string()),
+        patch::Error::Unprocessable(why) => {
+            tracing::debug!(%why, "a patch does not fit its object");
+            Refused::unprocessable(error.to_string())
+        }
+        patch::Error::TooLarge(_) => Refused::too_large_patch(error.to_string()),
+        patch::Error::Internal(_) => Refused::internal(&error.to_string()),
+    }
+}
+
+/// Server-side apply.
+struct Configuration<'a> {
+    target: &'a Target,
+    config: Value,
+    manager: &'a str,
+    force: bool,
+}
+
+impl Configuration<'_> {
+    fn apply(&self, live: Option<&Value>) -> Served<Value> {
+        let resets = resets(self.target, &self.config);
+        let resets: Vec<_> = resets.iter().map(String::as_str).collect();
+        let how = fields::Apply {
+            manager: self.manager,
+            force: self.force,
+            subresource: &self.target.subresource,
+            reset: &resets,
+            now: jiff::Timestamp::now(),
+        };
+        let mut wanted = fields::apply(live, &self.config, &self.target.resource.fields, &how)
+            .map_err(|error| match error {
+                fields::Error::Conflicts(ref conflicts) => {
+                    Refused::apply_conflict(&error.to_string(), conflicts)
+                }
+                fields::Error::BadRequest(why) => Refused::bad_request(why),
+                fields::Error::Untyped(why) => Refused::untyped(&why),
+            })?;
+        // A precondition of the configuration is one of the request.
+        for key in ["resourceVersion", "uid"] {
+            if let Some(given) = self.config["metadata"].get(key) {
+                wanted["metadata"][key] = given.clone();
+            }
+        }
         Ok(wanted)
     }
 }
 
-struct Steps<'a> {
-    target: &'a Target,
-    patch: json_patch::Patch,
-}
-
-impl Change for Steps<'_> {
+impl Change for Configuration<'_> {
     fn wanted(&self, live: &Value) -> Served<Value> {
-        let mut wanted = live.clone();
-        json_patch::patch(&mut wanted, &self.patch).map_err(|e| {
-            let error = FieldError::invalid("patch", &Value::Null, e.to_string());
-            Refused::invalid(self.target.about_kind(), &[error])
-        })?;
-        Ok(wanted)
+        self.apply(Some(live))
+    }
+
+    fn created(&self) -> Option<Served<Value>> {
+        Some(self.apply(None))
+    }
+
+    fn tracks_itself(&self) -> bool {
+        true
     }
 }
 
@@ -51,17 +116,50 @@ pub(super) async fn patch(
     (headers, bytes): (&HeaderMap, &[u8]),
 ) -> Served<Answer> {
     let media = body::media_type(headers);
-    if ![JSON, MERGE].contains(&media) {
-        return Err(Refused::unsupported_media_type(&[JSON, MERGE]));
+    if media == APPLY_YAML {
+        return apply(api, target, view, write, bytes).await;
+    }
+    let custom = target.resource.custom().is_some();
+    if ![JSON, MERGE].contains(&media) && (custom || media != STRATEGIC) {
+        let accepted: &[&str] =
+            if custom { &[JSON, MERGE, APPLY_YAML] } else { &[JSON, MERGE, STRATEGIC, APPLY_YAML] };
+        return Err(Refused::unsupported_media_type(accepted));
+    }
+    if write.force.is_some() {
+        let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
+        return Err(Refused::invalid(OPTIONS, &[error]));
     }
     let decoded = body::json(bytes)?;
     write.body_problems = decoded.problems;
-    let outcome = if media == MERGE {
-        api.update(target, &Merge(decoded.value), &write).await?
-    } else {
-        let patch = serde_json::from_value(decoded.value)
-            .map_err(|e| Refused::bad_request(format!("error decoding patch: {e}")))?;
-        api.update(target, &Steps { target, patch }, &write).await?
+    let change = Patch { target, media, body: decoded.value };
+    let outcome = api.update(target, &change, &write).await?;
+    Ok(answer(view, &outcome, &write))
+}
+
+async fn apply(
+    api: &Api,
+    target: &Target,
+    view: &View,
+    mut write: Write,
+    bytes: &[u8],
+) -> Served<Answer> {
+    if !write.names_manager {
+        let error = FieldError::required("fieldManager", "is required for apply patch");
+        return Err(Refused::invalid(OPTIONS, &[error]));
+    }
+    let decoded = body::yaml(bytes)?;
+    if write.validation == Validation::Strict && !decoded.problems.is_empty() {
+        let list = decoded.problems.join(", ");
+        return Err(Refused::bad_request(format!("error strict decoding YAML: {list}")));
+    }
+    write.body_problems = decoded.problems;
+    let manager = write.manager.clone();
+    let configuration = Configuration {
+        target,
+        config: decoded.value,
+        manager: &manager,
+        force: write.force == Some(true),
     };
+    let outcome = api.update(target, &configuration, &write).await?;
     Ok(answer(view, &outcome, &write))
 }

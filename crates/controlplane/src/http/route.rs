@@ -132,8 +132,8 @@ mod tests {
     }
 
     fn all(parts: [&str; 5]) -> (String, String, String, String, String) {
-        let [a, b, c, d, e] = parts.map(ToOwned::to_owned);
-        (a, b, c, d, e)
+        let [group, namespace, plural, name, subresource] = parts.map(ToOwned::to_owned);
+        (group, namespace, plural, name, subresource)
     }
 
     #[test]

@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::{Accept, negotiate};
@@ -14,10 +15,13 @@ use super::answer::Answer;
 use super::param::Params;
 use super::render::View;
 use super::route::{self, Place, Route};
-use super::{body, patch, read, watch, write};
+use super::{body, patch, read, scale, watch, write};
 use crate::api::Api;
+use crate::catalog::Index;
 use crate::discovery;
 use crate::object::Target;
+use crate::openapi;
+use crate::review;
 use crate::status::{Refused, Served};
 use crate::table::Include;
 use crate::user::{Logins, User};
@@ -28,7 +32,7 @@ pub(crate) enum Login {
     /// Every request is the administrator's: the caller is in this process.
     Trusted,
     /// By bearer token.
-    Token(Arc<Logins>),
+    Token,
 }
 
 /// What serves requests.
@@ -36,6 +40,8 @@ pub(crate) enum Login {
 pub(crate) struct Front {
     pub(crate) api: Arc<Api>,
     pub(crate) login: Login,
+    /// All tokens.
+    pub(crate) logins: Arc<Logins>,
     /// Ends watches.
     pub(crate) end: CancellationToken,
 }
@@ -79,14 +85,28 @@ impl Call<'_> {
     }
 
     fn user(&self) -> Served<User> {
-        match &self.front.login {
-            Login::Trusted => Ok(User::administrator()),
-            Login::Token(logins) => {
-                let header = self.headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
-                let token = header.and_then(|h| h.strip_prefix("Bearer "));
-                token.and_then(|t| logins.find(t)).ok_or_else(Refused::unauthorized)
+        let user = match &self.front.login {
+            Login::Trusted => User::administrator(),
+            Login::Token => {
+                let token = self.header(AUTHORIZATION.as_str());
+                let token = token.and_then(|h| h.strip_prefix("Bearer "));
+                let user = token.and_then(|t| self.front.logins.find(t));
+                user.ok_or_else(Refused::unauthorized)?
             }
-        }
+        };
+        // Everybody may do everything, so everybody may act as somebody else.
+        Ok(match self.header("impersonate-user") {
+            None => user,
+            Some(name) => {
+                let groups = self.headers.get_all("impersonate-group");
+                let groups: Vec<_> = groups.iter().filter_map(|g| g.to_str().ok()).collect();
+                User::new(name, &groups)
+            }
+        })
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
     /// Discovery and other documents.
@@ -107,9 +127,25 @@ impl Call<'_> {
             }
             Route::Group(group) => discovery::group(&index, group),
             Route::Version { group, version } => discovery::version(&index, group, version),
-            Route::Other(_) | Route::Resource(_) => None,
+            Route::Other(segments) => self.openapi(&index, segments)?,
+            Route::Resource(_) => None,
         };
         found.map(|document| Answer::value(&document)).ok_or_else(|| nothing_here(route))
+    }
+
+    fn openapi(&self, index: &Index, segments: &[String]) -> Served<Option<Value>> {
+        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let document = match parts.as_slice() {
+            ["openapi", "v2"] => Some(openapi::document_v2(index)),
+            ["openapi", "v3"] => Some(openapi::index(index)),
+            ["openapi", "v3", "api", version] => openapi::document(index, "", version),
+            ["openapi", "v3", "apis", group, version] => openapi::document(index, group, version),
+            _ => None,
+        };
+        if document.is_some() {
+            negotiate(self.headers)?;
+        }
+        Ok(document)
     }
 
     async fn resource(
@@ -117,7 +153,7 @@ impl Call<'_> {
         mut place: Place,
         params: &Params,
         body: Body,
-        _: &User,
+        user: &User,
     ) -> Served<Reply> {
         let api = &self.front.api;
         let index = api.catalog.index();
@@ -134,6 +170,10 @@ impl Call<'_> {
         check_scope(&target, &self.method)?;
         let accept = negotiate(self.headers)?;
         let view = View::new(&target.resource, accept, Include::parse(params.get("includeObject")));
+        if target.resource.is_virtual || target.subresource == "token" {
+            let bytes = body::read(body).await?;
+            return self.review(&target, &bytes, user).map(Reply::Answer);
+        }
         if self.method == Method::GET || self.method == Method::HEAD {
             return self.read(&target, view, params, place.watch);
         }
@@ -143,9 +183,32 @@ impl Call<'_> {
         finish(answer, accept).map(Reply::Answer)
     }
 
+    /// Answers what is not stored.
+    fn review(&self, target: &Target, bytes: &[u8], user: &User) -> Served<Answer> {
+        if self.method != Method::POST {
+            return Err(Refused::method_unknown());
+        }
+        let logins = &self.front.logins;
+        let request = body::decode(self.headers, bytes)?.value;
+        let answer = if target.subresource == "token" {
+            let store = &self.front.api.store;
+            let known = store.get(&target.resource.store, &target.path()).is_some();
+            if !known {
+                return Err(Refused::not_found(target.about()));
+            }
+            review::token(target, request, logins)?
+        } else {
+            review::answer(&target.resource.kind, request, user, logins)
+        };
+        Ok(Answer::value(&answer).code(StatusCode::CREATED))
+    }
+
     fn read(&self, target: &Target, view: View, params: &Params, watch: bool) -> Served<Reply> {
         let api = &self.front.api;
         let accept = negotiate(self.headers)?;
+        if target.subresource == "scale" {
+            return finish(scale::get(api, target)?, accept).map(Reply::Answer);
+        }
         let mut answer = if target.name.is_empty() || watch {
             let options = params.list(&target.resource)?;
             if options.watch || watch {
@@ -170,6 +233,14 @@ impl Call<'_> {
         let api = &self.front.api;
         let headers = self.headers;
         let one = !target.name.is_empty();
+        if target.subresource == "scale" {
+            let patch = self.method == Method::PATCH;
+            if !patch && self.method != Method::PUT {
+                return Err(Refused::method_unknown());
+            }
+            let options = write::options(params, headers, "UpdateOptions")?;
+            return scale::change(api, target, &options, (headers, bytes, patch)).await;
+        }
         match (&self.method, one) {
             (&Method::POST, false) => {
                 let options = write::options(params, headers, "CreateOptions")?;
@@ -204,6 +275,8 @@ fn check_scope(target: &Target, method: &Method) -> Served<()> {
     let known = match target.subresource.as_str() {
         "" => true,
         "status" => target.resource.status,
+        "scale" => target.resource.scale.is_some(),
+        "token" => target.resource.is("/serviceaccounts"),
         "finalize" => target.resource.is(crate::catalog::NAMESPACES),
         _ => false,
     };

@@ -26,7 +26,7 @@ use crate::store::{Event, Expired, Object, Page, Selector};
 /// How long a watch lasts that does not say: a random time between this and its double.
 const LEAST: u64 = 1800;
 /// How often an idle watch is told the current revision.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 /// The most events rendered at a time; bounds the memory of a slow reader.
 const BATCH: usize = 256;
 

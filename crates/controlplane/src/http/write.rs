@@ -44,6 +44,8 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
     Ok(Write {
         dry_run: !params.all("dryRun").is_empty(),
         manager: if manager.is_empty() { user_agent(headers) } else { manager.to_owned() },
+        names_manager: !manager.is_empty(),
+        force: params.flag("force"),
         validation,
         body_problems: Vec::new(),
     })

@@ -27,9 +27,20 @@ impl Api {
         body: Value,
         write: &Write,
     ) -> Served<Outcome> {
+        self.create_as(target, body, write, false).await
+    }
+
+    /// [`Api::create`] of an object that may tell already who manages its fields.
+    pub(super) async fn create_as(
+        &self,
+        target: &Target,
+        body: Value,
+        write: &Write,
+        tracked: bool,
+    ) -> Served<Outcome> {
         let mut target = target.clone();
         let mut object = body;
-        let warnings = form::decode(&target, &mut object, write)?;
+        let warnings = form::decode(&target, &mut object, write, false)?;
         meta::locate(&mut target, &mut object)?;
         self.admit_creation(&target)?;
         let generate = target.name.is_empty().then(|| text(&object["metadata"], "generateName"));
@@ -41,7 +52,10 @@ impl Api {
                 target.name = generated(start);
                 metadata(&mut object)?.insert("name".to_owned(), json!(target.name));
             }
-            self.prepare_creation(&target, &mut object, write)?;
+            if !tracked {
+                form::track_creation(&target, &mut object, write);
+            }
+            self.prepare_creation(&target, &mut object)?;
             match self.keep_creation(&target, object, write).await {
                 Ok(object) => return Ok(Outcome { object, created: true, warnings }),
                 Err(Refusal::Exists) if generate.is_some() => {}
@@ -51,8 +65,8 @@ impl Api {
         Err(Refused::generate_name(target.about()))
     }
 
-    /// Creates a copy of a finished object again, as apply does when there is none yet.
-    fn prepare_creation(&self, target: &Target, object: &mut Value, write: &Write) -> Served<()> {
+    /// Gives a new object what the server decides, and checks it.
+    fn prepare_creation(&self, target: &Target, object: &mut Value) -> Served<()> {
         let metadata = metadata(object)?;
         for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
             metadata.shift_remove(key);
@@ -60,7 +74,6 @@ impl Api {
         metadata.shift_remove("resourceVersion");
         metadata.insert("uid".to_owned(), json!(uid()));
         metadata.insert("creationTimestamp".to_owned(), json!(now()));
-        form::track_creation(target, object, write)?;
         kind::before_create(self, target, object)?;
         let mut errors = meta::validate(&target.resource, object);
         errors.extend(form::validate(target, object, None));

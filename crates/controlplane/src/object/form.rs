@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Target, Validation, Write};
+use crate::builtin;
 use crate::catalog::Resource;
+use crate::fields;
 use crate::schema::{FieldError, Schema};
-use crate::status::{Refused, Served};
+use crate::status::{About, Refused, Served};
 use crate::store::Object;
 
 /// A stored object in the version of `resource`.
@@ -40,34 +42,63 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     value["apiVersion"] = json!(resource.stored_as);
 }
 
-/// Takes in the body of a request: checks its type, drops what is unknown, fills in defaults.
-/// Gives what the client is to be warned of.
-pub(super) fn decode(target: &Target, object: &mut Value, write: &Write) -> Served<Vec<String>> {
-    check_type(&target.resource, object)?;
+/// Takes in a wanted state: checks its type, drops what is unknown, fills in defaults. Gives what
+/// the client is to be warned of.
+pub(super) fn decode(
+    target: &Target,
+    object: &mut Value,
+    write: &Write,
+    patched: bool,
+) -> Served<Vec<String>> {
+    let resource = &target.resource;
+    check_type(resource, object)?;
     let mut problems = write.body_problems.clone();
-    if let Some(schema) = schema(&target.resource) {
-        let unknown = schema.prune(object);
-        problems.extend(unknown.iter().map(|path| format!("unknown field {path:?}")));
-        schema.default(object);
-    }
+    let unknown = match schema(resource) {
+        Some(schema) => {
+            let unknown = schema.prune(object);
+            schema.default(object);
+            unknown
+        }
+        None if resource.custom().is_none() => decode_built_in(resource, object)?,
+        None => Vec::new(),
+    };
+    problems.extend(unknown.iter().map(|path| format!("unknown field {path:?}")));
     match write.validation {
-        Validation::Strict if !problems.is_empty() => Err(strict(&target.resource, &problems)),
+        Validation::Strict if !problems.is_empty() => {
+            Err(strict(resource, object, &problems, patched))
+        }
         Validation::Warn => Ok(problems),
         Validation::Strict | Validation::Ignore => Ok(Vec::new()),
     }
 }
 
-fn schema(resource: &Resource) -> Option<&Schema> {
-    resource.custom().and_then(|custom| custom.schema.as_deref())
+fn decode_built_in(resource: &Resource, object: &mut Value) -> Served<Vec<String>> {
+    let (group, version, kind) = (&resource.group, &resource.version, &resource.kind);
+    if let Some(error) = builtin::decoding_error(group, version, kind, object) {
+        return Err(Refused::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
+        )));
+    }
+    let unknown = builtin::prune(group, version, kind, object);
+    builtin::default(group, kind, object);
+    Ok(unknown)
 }
 
-fn strict(resource: &Resource, problems: &[String]) -> Box<Refused> {
+fn strict(resource: &Resource, object: &Value, problems: &[String], patched: bool) -> Box<Refused> {
+    let why = format!("strict decoding error: {}", problems.join(", "));
+    if patched {
+        let error = FieldError::invalid_text("patch", &object.to_string(), why);
+        return Refused::invalid(About { group: "", what: "", name: "" }, &[error]);
+    }
+    let kind = &resource.kind;
     Refused::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {list}",
-        kind = resource.kind,
-        version = resource.version,
-        list = problems.join(", ")
+        "{kind} in version {:?} cannot be handled as a {kind}: {why}",
+        resource.version
     ))
+}
+
+fn schema(resource: &Resource) -> Option<&Schema> {
+    resource.custom().and_then(|custom| custom.schema.as_deref())
 }
 
 fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
@@ -106,18 +137,49 @@ fn title(key: &str) -> &str {
 }
 
 /// Records who owns the fields of a new object.
-pub(super) fn track_creation(_: &Target, _: &mut Value, _: &Write) -> Served<()> {
-    Ok(())
+pub(super) fn track_creation(target: &Target, object: &mut Value, write: &Write) {
+    track(target, None, object, write);
 }
 
 /// Records who changed which fields.
-pub(super) fn track_update(_: &Target, _: &Value, _: &mut Value, _: &Write) -> Served<()> {
-    Ok(())
+pub(super) fn track_update(target: &Target, old: &Value, object: &mut Value, write: &Write) {
+    track(target, Some(old), object, write);
 }
 
-/// Checks an object against its schema.
+fn track(target: &Target, old: Option<&Value>, object: &mut Value, write: &Write) {
+    let resets = resets(target, object);
+    let resets: Vec<_> = resets.iter().map(String::as_str).collect();
+    let how = fields::Update {
+        manager: &write.manager,
+        api_version: &target.resource.api_version(),
+        subresource: &target.subresource,
+        reset: &resets,
+        now: jiff::Timestamp::now(),
+    };
+    fields::update(old, object, &target.resource.fields, &how);
+}
+
+/// The paths that a request cannot change: status by way of the object, the rest by way of status.
+pub(crate) fn resets(target: &Target, object: &Value) -> Vec<String> {
+    if target.subresource == "status" {
+        let others = object.as_object().into_iter().flat_map(|members| members.keys());
+        return others
+            .filter(|key| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status"))
+            .cloned()
+            .chain(["metadata.labels".to_owned(), "metadata.annotations".to_owned()])
+            .collect();
+    }
+    if target.resource.status { vec!["status".to_owned()] } else { Vec::new() }
+}
+
+/// Checks an object by its schema or the rules of its built-in kind.
 pub(super) fn validate(target: &Target, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    schema(&target.resource).map(|schema| schema.validate(new, old)).unwrap_or_default()
+    let resource = &target.resource;
+    match (schema(resource), resource.custom()) {
+        (Some(schema), _) => schema.validate(new, old),
+        (None, Some(_)) => Vec::new(),
+        (None, None) => builtin::validate(&resource.group, &resource.kind, new, old),
+    }
 }
 
 /// Whether two states differ in nothing but their revision and the times of managed fields.

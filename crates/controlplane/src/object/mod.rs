@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(crate) use delete::{CLEANUP, DeleteOptions, Deleted, FOREGROUND, ORPHAN};
-pub(crate) use form::in_version;
+pub(crate) use form::{in_version, resets};
 pub(crate) use kind::create_on_update;
 pub(crate) use update::Change;
 
@@ -40,6 +40,10 @@ pub(crate) struct Write {
     pub(crate) dry_run: bool,
     /// Who is recorded as the manager of the changed fields.
     pub(crate) manager: String,
+    /// Whether the client named the manager, rather than being named after its program.
+    pub(crate) names_manager: bool,
+    /// Whether an apply takes over fields of others, if the request says so either way.
+    pub(crate) force: Option<bool>,
     /// What to do about unknown fields.
     pub(crate) validation: Validation,
     /// Problems of the body that were found when it was decoded: duplicate fields.

@@ -22,6 +22,11 @@ pub(crate) trait Change: Sync {
         None
     }
 
+    /// Whether the wanted state is the live one, patched.
+    fn is_patch(&self) -> bool {
+        false
+    }
+
     /// Whether the managed fields are already those of the wanted state, as after an apply.
     fn tracks_itself(&self) -> bool {
         false
@@ -66,8 +71,7 @@ impl Api {
                 format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
             return Err(Refused::conflict(target.about(), &why));
         }
-        let _ = change;
-        self.create(target, body, write).await
+        self.create_as(target, body, write, change.tracks_itself()).await
     }
 
     async fn attempt(
@@ -79,11 +83,11 @@ impl Api {
     ) -> Served<Attempt> {
         let old = form::in_version(&target.resource, live);
         let mut new = change.wanted(&old)?;
-        let warnings = form::decode(target, &mut new, write)?;
+        let warnings = form::decode(target, &mut new, write, change.is_patch())?;
         check_place(target, &old, &mut new)?;
         prepare(self, target, &old, &mut new)?;
         if !change.tracks_itself() {
-            form::track_update(target, &old, &mut new, write)?;
+            form::track_update(target, &old, &mut new, write);
         }
         bump_generation(target, &old, &mut new);
         let mut errors = meta::validate(&target.resource, &new);

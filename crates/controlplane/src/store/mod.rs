@@ -94,7 +94,8 @@ impl Store {
         match &self.writer {
             Writer::Direct(turn) => self.commit_direct(turn, change),
             Writer::Grouped(group) => {
-                group.submit(change).blocking_recv().unwrap_or_else(|_| Err(closed()))
+                // Not tokio's own way to block: the caller may be inside a runtime.
+                futures::executor::block_on(group.submit(change)).unwrap_or_else(|_| Err(closed()))
             }
         }
     }

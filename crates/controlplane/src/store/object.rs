@@ -104,11 +104,6 @@ impl Draft {
         json.shrink_to_fit();
         Object { json: json.into(), rest: self.rest, revision, meta: self.meta }
     }
-
-    /// How many bytes the object takes.
-    pub(crate) fn size(&self) -> usize {
-        self.head.len() + self.tail.len()
-    }
 }
 
 impl Meta {

@@ -141,8 +141,8 @@ impl State {
 
     /// Marks everything of `resource` up to `floor` as forgotten: it was trimmed from the log.
     pub(crate) fn forget(&mut self, resource: &ResourceId, floor: u64) {
-        let shelf = self.shelves.entry(resource.clone()).or_default();
-        shelf.floor = shelf.floor.max(floor);
+        let place = self.shelves.entry(resource.clone()).or_default();
+        place.floor = place.floor.max(floor);
     }
 
     /// Decides `change` as if `batch` had been applied, and adds it to the batch.
@@ -191,29 +191,29 @@ impl State {
         if let Some(previous) = &event.previous {
             self.unindex(event, previous);
         }
-        let shelf = self.shelves.entry(event.resource.clone()).or_default();
+        let place = self.shelves.entry(event.resource.clone()).or_default();
         if event.deleted {
-            shelf.objects.remove(&event.path);
+            place.objects.remove(&event.path);
         } else {
-            shelf.objects.insert(event.path.clone(), event.object.clone());
+            place.objects.insert(event.path.clone(), event.object.clone());
             self.index(event);
         }
         self.remember(event);
     }
 
     fn remember(&mut self, event: &Arc<Event>) {
-        let Some(shelf) = self.shelves.get_mut(&event.resource) else { return };
-        if event.revision <= shelf.floor {
+        let Some(place) = self.shelves.get_mut(&event.resource) else { return };
+        if event.revision <= place.floor {
             return;
         }
-        shelf.history_bytes += event.object.json().len();
-        shelf.history.push_back(event.clone());
-        while shelf.history.len() > self.window.events
-            || (shelf.history_bytes > self.window.bytes && shelf.history.len() > FEWEST_EVENTS)
+        place.history_bytes += event.object.json().len();
+        place.history.push_back(event.clone());
+        while place.history.len() > self.window.events
+            || (place.history_bytes > self.window.bytes && place.history.len() > FEWEST_EVENTS)
         {
-            let Some(oldest) = shelf.history.pop_front() else { break };
-            shelf.history_bytes -= oldest.object.json().len();
-            shelf.floor = oldest.revision;
+            let Some(oldest) = place.history.pop_front() else { break };
+            place.history_bytes -= oldest.object.json().len();
+            place.floor = oldest.revision;
             self.trim.floors.insert(oldest.resource.clone(), oldest.revision);
             self.trim.records.extend(oldest.previous.as_ref().map(|p| p.revision));
             if oldest.deleted {
@@ -228,10 +228,10 @@ impl State {
     }
 
     fn index(&mut self, event: &Event) {
-        let place = || (event.resource.clone(), event.path.clone());
-        self.uids.insert(event.object.meta.uid.clone(), place());
+        let key = || (event.resource.clone(), event.path.clone());
+        self.uids.insert(event.object.meta.uid.clone(), key());
         for owner in &event.object.meta.owners {
-            self.dependents.entry(owner.clone()).or_default().insert(place());
+            self.dependents.entry(owner.clone()).or_default().insert(key());
         }
     }
 
@@ -277,10 +277,10 @@ impl State {
         prefix: &'a str,
         after: &'a str,
     ) -> impl Iterator<Item = (&'a Path, &'a Arc<Object>)> + use<'a> {
-        self.shelves.get(resource).into_iter().flat_map(move |shelf| {
+        self.shelves.get(resource).into_iter().flat_map(move |place| {
             let from =
                 if after.is_empty() { Bound::Included(prefix) } else { Bound::Excluded(after) };
-            shelf
+            place
                 .objects
                 .range::<str, _>((from, Bound::Unbounded))
                 .take_while(move |(path, _)| path.starts_with(prefix))
@@ -293,14 +293,14 @@ impl State {
         resource: &str,
         revision: u64,
     ) -> Result<impl Iterator<Item = &Arc<Event>>, Expired> {
-        let shelf = self.shelves.get(resource);
-        let floor = shelf.map_or(0, |s| s.floor);
+        let place = self.shelves.get(resource);
+        let floor = place.map_or(0, |s| s.floor);
         if revision < floor {
             return Err(Expired(floor + 1));
         }
-        Ok(shelf.into_iter().flat_map(move |shelf| {
-            let start = shelf.history.partition_point(|event| event.revision <= revision);
-            shelf.history.range(start..)
+        Ok(place.into_iter().flat_map(move |place| {
+            let start = place.history.partition_point(|event| event.revision <= revision);
+            place.history.range(start..)
         }))
     }
 

@@ -291,3 +291,40 @@ async fn schemas_are_enforced() {
     let made = api.create(&PostParams::default(), &odd).await.unwrap();
     assert_eq!(made.data["spec"], json!({"size": "small", "color": "red"}));
 }
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_token() {
+    let tokens = vec![controlplane::Token {
+        token: "secret".to_owned(),
+        user: "tester".to_owned(),
+        groups: vec!["testers".to_owned()],
+    }];
+    let options = controlplane::Options { tokens, ..controlplane::Options::default() };
+    let server = controlplane::Server::open(options).unwrap();
+    let client = Client::new(server.authenticated_router(), "default");
+    let error = config_maps(&client).list(&ListParams::default()).await.unwrap_err();
+    assert_eq!(refusal(&error), (401, "Unauthorized".to_owned(), "Unauthorized".to_owned()));
+    let review = |token: &str| {
+        http::Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews")
+            .header("authorization", format!("Bearer {token}"))
+            .body(b"{}".to_vec())
+            .unwrap()
+    };
+    let who: serde_json::Value = client.request(review("secret")).await.unwrap();
+    assert_eq!(
+        who["status"]["userInfo"],
+        json!({"username": "tester", "groups": ["testers", "system:authenticated"]})
+    );
+    let request = http::Request::post("/api/v1/namespaces/default/serviceaccounts/default/token")
+        .header("authorization", "Bearer secret")
+        .body(b"{}".to_vec())
+        .unwrap();
+    let issued: serde_json::Value = client.request(request).await.unwrap();
+    let issued = issued["status"]["token"].as_str().unwrap();
+    let who: serde_json::Value = client.request(review(issued)).await.unwrap();
+    assert_eq!(who["status"]["userInfo"]["username"], "system:serviceaccount:default:default");
+    assert_eq!(
+        refusal(&client.request::<serde_json::Value>(review("wrong")).await.unwrap_err()).0,
+        401
+    );
+}
