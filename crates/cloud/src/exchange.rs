@@ -1,5 +1,7 @@
 //! Asking a provider for JSON.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use http_client::{Client, Request, Response, Retry};
 use serde::de::DeserializeOwned;
@@ -7,6 +9,8 @@ use url::form_urlencoded;
 
 use crate::Error;
 
+/// Metadata services are on the machine itself; where there is none, packets vanish.
+pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reasons longer than this are cut.
 const MAX_REASON: usize = 2048;
 

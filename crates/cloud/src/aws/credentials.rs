@@ -142,7 +142,8 @@ async fn container(address: &str, context: &Context<'_>) -> Result<Credentials, 
         Some(file) => Some(read_file(file).await?),
         None => variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(str::to_owned),
     };
-    let mut request = Request::get(url).header(ACCEPT, "application/json");
+    let mut request =
+        Request::get(url).timeout(exchange::METADATA_TIMEOUT).header(ACCEPT, "application/json");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, &token);
     }
@@ -174,11 +175,12 @@ async fn instance(context: &Context<'_>) -> Result<Credentials, Error> {
     let url = |path: &str| {
         base.join(path).map_err(|error| Error::Configuration(format!("unusable role: {error}")))
     };
-    let request = Request::new(Method::PUT, url("/latest/api/token")?).header(TTL, "21600");
+    let short = |request: Request| request.timeout(exchange::METADATA_TIMEOUT);
+    let request = short(Request::new(Method::PUT, url("/latest/api/token")?)).header(TTL, "21600");
     let answer = exchange::send(&context.direct, METADATA, request).await?;
     let token = String::from_utf8_lossy(&answer.body).into_owned();
     let path = "/latest/meta-data/iam/security-credentials/";
-    let request = Request::get(url(path)?).header(TOKEN, &token);
+    let request = short(Request::get(url(path)?)).header(TOKEN, &token);
     let answer = exchange::send(&context.direct, METADATA, request).await?;
     let list = String::from_utf8_lossy(&answer.body).into_owned();
     let role = list.lines().next().map(str::trim).filter(|role| !role.is_empty());
@@ -186,7 +188,7 @@ async fn instance(context: &Context<'_>) -> Result<Credentials, Error> {
         operation: METADATA,
         reason: "this machine has no role".to_owned(),
     })?;
-    let request = Request::get(url(&format!("{path}{role}"))?).header(TOKEN, &token);
+    let request = short(Request::get(url(&format!("{path}{role}"))?)).header(TOKEN, &token);
     let document: Document = exchange::json(&context.direct, METADATA, request).await?;
     document.credentials(METADATA)
 }

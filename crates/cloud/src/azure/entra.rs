@@ -106,7 +106,9 @@ async fn managed(
     if let Some(client) = client {
         url.query_pairs_mut().append_pair("client_id", client);
     }
-    let request = Request::get(url).header(HeaderName::from_static("metadata"), "true");
+    let request = Request::get(url)
+        .timeout(exchange::METADATA_TIMEOUT)
+        .header(HeaderName::from_static("metadata"), "true");
     let answer: Answer = exchange::json(&context.direct, MANAGED, request).await?;
     Ok(answer.bearer(context))
 }

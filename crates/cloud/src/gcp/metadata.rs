@@ -95,5 +95,7 @@ fn address(path: &str, context: &Context<'_>) -> Result<Url, Error> {
 }
 
 fn request(url: Url) -> Request {
-    Request::get(url).header(HeaderName::from_static("metadata-flavor"), "Google")
+    Request::get(url)
+        .timeout(exchange::METADATA_TIMEOUT)
+        .header(HeaderName::from_static("metadata-flavor"), "Google")
 }
