@@ -121,6 +121,16 @@ impl Client {
         Self(Arc::new(Inner { options, sessions, tokens, hosts: Mutex::default() }))
     }
 
+    /// Whether connections can be made as `access` says, without making one; to tell an unusable
+    /// CA, certificate or proxy from trouble with the registry.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when a PEM text, a key or a proxy address is unusable.
+    pub fn check(&self, access: &Access) -> Result<(), Error> {
+        self.0.options.pool.client(&access.http)?;
+        Ok(())
+    }
+
     /// Runs something for a repository, for `call.timeout` at most.
     pub(crate) async fn in_time<T>(
         call: &Call<'_>,

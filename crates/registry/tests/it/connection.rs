@@ -128,3 +128,12 @@ async fn proxies_carry_everything_to_names_only_they_know() {
         assert_eq!((hop.refused(), plain.count("/token")), (0, 1));
     }
 }
+
+#[tokio::test]
+async fn unusable_options_are_found_before_a_request() {
+    let roots = Roots::Added(b"rubbish".to_vec());
+    let error = client().check(&access(Http { roots, ..Http::default() })).unwrap_err();
+    assert_eq!(error.to_string(), "failed to parse CA certificate");
+    assert!(!error.is_transient());
+    client().check(&Access::default()).unwrap();
+}
