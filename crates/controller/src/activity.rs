@@ -40,12 +40,17 @@ impl Activity {
 
     /// Ends when no part is busy.
     pub(crate) async fn idle(&self, clock: &dyn Clock) {
+        let is_busy = |part: &Arc<dyn Busy>| part.is_busy(clock.now());
+        self.until(|| !self.parts.lock().iter().any(is_busy)).await;
+    }
+
+    /// Ends when something is so that a part rings for.
+    pub(crate) async fn until(&self, so: impl Fn() -> bool) {
         loop {
             let rung = self.bell.notified();
             let mut rung = std::pin::pin!(rung);
             rung.as_mut().enable();
-            let now = clock.now();
-            if !self.parts.lock().iter().any(|part| part.is_busy(now)) {
+            if so() {
                 return;
             }
             rung.await;

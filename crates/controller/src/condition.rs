@@ -100,7 +100,8 @@ fn trim(message: &str) -> String {
     format!("{}{ELLIPSIS}", &message[..end])
 }
 
-fn whole_seconds(at: Timestamp) -> Timestamp {
+/// Times of conditions have no fractions (metav1.Time).
+pub(crate) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

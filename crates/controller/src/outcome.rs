@@ -79,7 +79,7 @@ pub enum Verdict {
         next: Next,
     },
     /// Something that is on its way is not there yet: the progress stays as it is, nothing is
-    /// told, and the object runs again when `next` says so.
+    /// told, a request counts as not handled yet, and the object runs again when `next` says so.
     Pending {
         /// When to run again.
         next: Next,
@@ -215,6 +215,8 @@ pub(crate) enum Then {
 pub(crate) struct Outcome {
     /// Whether the generation counts as observed.
     pub(crate) observed: bool,
+    /// Whether the run came to an end, be it good or bad: then a request counts as handled.
+    pub(crate) finished: bool,
     pub(crate) then: Then,
     /// The run's own event.
     pub(crate) event: Option<Event>,
@@ -242,27 +244,27 @@ pub(crate) fn settle(
             conditions.remove(STALLED);
             conditions.set(Claim { kind: READY, status: "True", reason, message: &message });
             let event = good_news(before, conditions, reason, message, &remarks);
-            Outcome { observed: true, then: Then::Next(next), event }
+            Outcome { observed: true, finished: true, then: Then::Next(next), event }
         }
         Verdict::Wait { reason, message, next } => {
             not_yet(conditions, reason, &message);
             let event = Some(Event::error(reason, message));
-            Outcome { observed: false, then: Then::Next(next), event }
+            Outcome { observed: false, finished: true, then: Then::Next(next), event }
         }
         Verdict::Pending { next } => {
-            Outcome { observed: false, then: Then::Next(next), event: None }
+            Outcome { observed: false, finished: false, then: Then::Next(next), event: None }
         }
         Verdict::Fail { reason, message } => {
             not_yet(conditions, reason, &message);
             let event = Some(Event::error(reason, message));
-            Outcome { observed: false, then: Then::Retry, event }
+            Outcome { observed: false, finished: true, then: Then::Retry, event }
         }
         Verdict::Stall { reason, message } => {
             conditions.remove(RECONCILING);
             conditions.set(Claim { kind: STALLED, status: "True", reason, message: &message });
             conditions.set(Claim { kind: READY, status: "False", reason, message: &message });
             let event = Some(Event::error(reason, message));
-            Outcome { observed: true, then: Then::Next(Next::Idle), event }
+            Outcome { observed: true, finished: true, then: Then::Next(Next::Idle), event }
         }
     };
     if let Some(event) = &mut outcome.event {

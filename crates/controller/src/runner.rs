@@ -91,7 +91,10 @@ pub async fn run<R: Reconcile>(reconciler: Arc<R>, host: &Host) {
             () = due, if turns.len() < concurrent => {}
         }
     }
-    let ended = async { while turns.join_next().await.is_some() {} };
+    let ended = async {
+        while turns.join_next().await.is_some() {}
+        host.recorder.drained().await;
+    };
     if tokio::time::timeout(host.options.grace, ended).await.is_err() {
         tracing::warn!(controller = board.name(), "turns were still running at the end");
     }
@@ -386,7 +389,7 @@ impl<R: Reconcile> Run<'_, R> {
         } else if let Some(observed) = object.status().and_then(Status::observed_generation) {
             status.set_observed_generation(observed);
         }
-        if let Some(requested) = turn.requested_at() {
+        if let Some(requested) = turn.requested_at().filter(|_| outcome.finished) {
             status.set_last_handled_reconcile_at(requested.to_owned());
         }
         let written = turn.writer.status(json!(status)).await;
@@ -429,7 +432,11 @@ impl<R: Reconcile> Run<'_, R> {
                 let jitter = host.options.interval_jitter;
                 (at(backoff::jitter(every, jitter, rand::random())), Vec::new())
             }
-            Then::Next(Next::Park { wake_on, deadline }) => (deadline, wake_on),
+            Then::Next(Next::Park { wake_on, deadline }) => {
+                // Who parks until a time that is past must not keep the machine busy.
+                let late = deadline.is_some_and(|deadline| deadline <= host.clock.now());
+                (if late { at(host.options.min_retry_delay) } else { deadline }, wake_on)
+            }
         };
         let ended = if due.is_some() { Ended::RequeueAfter } else { Ended::Success };
         Ran { plan: Plan { due, waits_for, failures: 0 }, ended }

@@ -120,7 +120,7 @@ impl Turn {
     }
 
     /// Since when the object waits for `reason`: the transition time of Ready=False with that
-    /// reason as recorded before this run, else the beginning of this run.
+    /// reason as recorded before this run, else the beginning of this run. In whole seconds.
     ///
     /// Deadlines computed from it do not move when the process restarts, as long as the message
     /// of the wait stays the same.
@@ -129,7 +129,7 @@ impl Turn {
             .get(READY)
             .filter(|c| c.status == "False" && c.reason == reason)
             .filter(|c| c.observed_generation == Some(self.generation))
-            .map_or(self.now, |c| c.last_transition_time.0)
+            .map_or(condition::whole_seconds(self.now), |c| c.last_transition_time.0)
     }
 
     /// Writes the message a run starts with, in the cases in which upstream does: at a new

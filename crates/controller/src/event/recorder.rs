@@ -65,6 +65,7 @@ pub(crate) struct Recorder {
     pending: Arc<Pending>,
     posting: Option<Posting>,
     clock: Arc<dyn Clock>,
+    activity: Activity,
 }
 
 struct Item {
@@ -98,7 +99,13 @@ impl Recorder {
             tokio::spawn(writer.run(items, Arc::clone(&pending), activity.clone()));
             queue
         });
-        Self { queues: queues.collect(), pending, posting, clock }
+        let queues = queues.collect();
+        Self { queues, pending, posting, clock, activity }
+    }
+
+    /// Ends when all Kubernetes Events are written.
+    pub(crate) async fn drained(&self) {
+        self.activity.until(|| self.pending.count.load(Ordering::SeqCst) == 0).await;
     }
 
     /// Sends an event of `component` about `object`, whose own event annotations are added.

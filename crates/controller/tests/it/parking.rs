@@ -17,13 +17,20 @@ async fn a_newcomer_is_done_while_two_hundred_wait() {
         world.create(&format!("parked-{n}"), parked("never")).await;
     }
     let running = world.start().await;
-    let before = Instant::now();
-    let newcomer = world.create("newcomer", ToySpec { text: "done".into(), ..ToySpec::default() });
-    running.knows(&newcomer.await).await;
-    running.host.idle().await;
-    let took = before.elapsed();
-    assert_eq!(world.conditions("newcomer").await, ["Ready=True Succeeded: done"]);
-    assert!(took < Duration::from_secs(1), "the newcomer took {took:?}");
+    let turns = world.bench.turns.lock().len();
+    let mut fastest = Duration::MAX;
+    // The fastest of ten, since the machine may have other things to do.
+    for n in 0..10 {
+        let before = Instant::now();
+        let name = format!("newcomer-{n}");
+        let newcomer = world.create(&name, ToySpec { text: "done".into(), ..ToySpec::default() });
+        running.knows(&newcomer.await).await;
+        running.host.idle().await;
+        fastest = fastest.min(before.elapsed());
+        assert_eq!(world.conditions(&name).await, ["Ready=True Succeeded: done"]);
+    }
+    assert!(fastest < Duration::from_secs(1), "the fastest newcomer took {fastest:?}");
+    assert_eq!(world.bench.turns.lock().len(), turns + 10, "nobody else had a turn");
 
     running.advance(&world, Duration::from_secs(59)).await;
     assert_eq!(world.conditions("parked-0").await[1], "Ready=False Waiting: waiting for never");
@@ -65,6 +72,16 @@ async fn a_crash_does_not_move_deadlines() {
     assert_eq!(world.conditions("it").await[1], "Ready=False Waiting: waiting for never");
     running.advance(&world, Duration::from_secs(1)).await;
     assert_eq!(world.conditions("it").await[1], "Ready=False TimedOut: never did not come");
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_past_does_not_keep_the_machine_busy() {
+    let world = World::new().await;
+    world.create("it", ToySpec { act: "late".into(), ..ToySpec::default() }).await;
+    let running = world.start().await;
+    assert_eq!(world.bench.runs("it"), 1);
+    running.advance(&world, Duration::from_millis(750)).await;
+    assert_eq!(world.bench.runs("it"), 2);
 }
 
 #[tokio::test]

@@ -155,6 +155,21 @@ async fn a_request_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_is_pending_is_neither_told_nor_handled() {
+    let world = World::new().await;
+    world.create("it", act("pend", "done")).await;
+    let request = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "1"}}});
+    world.patch("it", request).await;
+    let running = world.start().await;
+    let wanted = ["Reconciling=True Progressing: half way", "Ready=Unknown Progressing: half way"];
+    assert_eq!(world.conditions("it").await, wanted);
+    assert_eq!(world.status("it").await.get("lastHandledReconcileAt"), None);
+    assert_eq!(world.events("it").await, []);
+    running.advance(&world, Duration::from_secs(5)).await;
+    assert_eq!(world.bench.runs("it"), 2);
+}
+
+#[tokio::test]
 async fn a_suspended_object_gets_no_turn_but_an_answer() {
     let world = World::new().await;
     let spec = ToySpec { suspend: true, ..act("", "done") };

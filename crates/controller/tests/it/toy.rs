@@ -222,6 +222,15 @@ impl Toys {
                 self.gate(turn).await?;
                 Ok(ready(status, &text))
             }
+            "late" => Err(Stop::Wait {
+                reason: "Waiting",
+                message: text,
+                next: Next::Park { wake_on: vec![], deadline: Some(turn.now()) },
+            }),
+            "pend" => {
+                turn.note("half way");
+                Err(Stop::Pending { next: Next::Again { after: Duration::from_secs(5) } })
+            }
             "record" => {
                 status.seen = Some("intent".into());
                 turn.record(&status).await?;
