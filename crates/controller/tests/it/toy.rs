@@ -195,18 +195,37 @@ impl Reconcile for Toys {
     }
 }
 
+/// What turns do that do not get anywhere.
+fn stop(act: &str, text: &str, turn: &mut Turn) -> Option<Stop> {
+    Some(match act {
+        "fail" => Stop::fail("Failure", text),
+        "stall" => Stop::stall("InvalidToy", text),
+        "wait" => Stop::wait("DependencyNotReady", text, Duration::from_secs(30)),
+        "panic" => panic!("{text}"),
+        "stop" => Stop::Superseded,
+        "late" => Stop::Wait {
+            reason: "Waiting",
+            message: text.to_owned(),
+            next: Next::Park { wake_on: vec![], deadline: Some(turn.now()) },
+        },
+        "pend" => {
+            turn.note("half way");
+            Stop::Pending { next: Next::Again { after: Duration::from_secs(5) } }
+        }
+        _ => return None,
+    })
+}
+
 impl Toys {
     async fn act(&self, it: &Toy, turn: &mut Turn) -> Result<Report<Self>, Stop> {
         let mut status = it.status.clone().unwrap_or_default();
         let text = it.spec.text.clone();
         let ready =
             |status, text: &str| Report::ready(status, text, Next::Interval { every: INTERVAL });
+        if let Some(stop) = stop(&it.spec.act, &text, turn) {
+            return Err(stop);
+        }
         match it.spec.act.as_str() {
-            "fail" => Err(Stop::fail("Failure", text)),
-            "stall" => Err(Stop::stall("InvalidToy", text)),
-            "wait" => Err(Stop::wait("DependencyNotReady", text, Duration::from_secs(30))),
-            "panic" => panic!("{text}"),
-            "stop" => Err(Stop::Superseded),
             "progress" => {
                 turn.progress(format!("playing: {text}")).await?;
                 self.gate(turn).await?;
@@ -221,15 +240,6 @@ impl Toys {
                 turn.announce().await?;
                 self.gate(turn).await?;
                 Ok(ready(status, &text))
-            }
-            "late" => Err(Stop::Wait {
-                reason: "Waiting",
-                message: text,
-                next: Next::Park { wake_on: vec![], deadline: Some(turn.now()) },
-            }),
-            "pend" => {
-                turn.note("half way");
-                Err(Stop::Pending { next: Next::Again { after: Duration::from_secs(5) } })
             }
             "record" => {
                 status.seen = Some("intent".into());
