@@ -1,0 +1,331 @@
+//! Slices and maps.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Type, Value};
+use crate::text::Str;
+
+/// A Go slice: shared, possibly nil.
+#[derive(Debug, Clone)]
+pub struct List(Rc<ListCell>);
+
+#[derive(Debug)]
+struct ListCell {
+    element: Arc<Type>,
+    items: RefCell<Option<Vec<Value>>>,
+}
+
+impl List {
+    /// A slice of `items`, which must all be of type `element`.
+    pub fn new(element: Type, items: Vec<Value>) -> Self {
+        let items = RefCell::new(Some(items));
+        Self(Rc::new(ListCell { element: Arc::new(element), items }))
+    }
+
+    /// A nil slice.
+    pub fn nil(element: Type) -> Self {
+        Self(Rc::new(ListCell { element: Arc::new(element), items: RefCell::new(None) }))
+    }
+
+    /// The type of the items.
+    pub fn element(&self) -> &Type {
+        &self.0.element
+    }
+
+    pub(crate) fn element_arc(&self) -> Arc<Type> {
+        Arc::clone(&self.0.element)
+    }
+
+    /// Whether the slice is nil.
+    pub fn is_nil(&self) -> bool {
+        self.0.items.borrow().is_none()
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.0.items.borrow().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item at `index`.
+    pub fn get(&self, index: usize) -> Option<Value> {
+        self.0.items.borrow().as_ref().and_then(|items| items.get(index).cloned())
+    }
+
+    /// All items, as they are now.
+    pub fn items(&self) -> Vec<Value> {
+        self.0.items.borrow().clone().unwrap_or_default()
+    }
+
+    /// Sorts the strings of the slice where they are, so that all its users see it.
+    pub(crate) fn sort_strings(&self) {
+        if let Some(items) = self.0.items.borrow_mut().as_mut() {
+            items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        }
+    }
+
+    /// How many values hold the list.
+    pub(super) fn holders(&self) -> usize {
+        Rc::strong_count(&self.0)
+    }
+
+    /// The bytes of a `[]uint8`.
+    pub(crate) fn as_bytes(&self) -> Option<Vec<u8>> {
+        if *self.element() != Type::BYTE {
+            return None;
+        }
+        let byte = |value: &Value| match value {
+            Value::Uint(byte, _) => u8::try_from(*byte).unwrap_or_default(),
+            _ => 0,
+        };
+        Some(self.0.items.borrow().as_ref().map_or_else(Vec::new, |i| i.iter().map(byte).collect()))
+    }
+
+    /// Whether both are the same slice in memory.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that is the same for the same slice in memory.
+    pub(crate) fn address(&self) -> usize {
+        Rc::as_ptr(&self.0).addr()
+    }
+}
+
+impl Drop for ListCell {
+    fn drop(&mut self) {
+        bury(self.items.get_mut().take().unwrap_or_default());
+    }
+}
+
+/// A Go map: shared, possibly nil, kept in the order in which Go's printing and `range` show it.
+#[derive(Debug, Clone)]
+pub struct Map(Rc<MapCell>);
+
+#[derive(Debug)]
+struct MapCell {
+    types: Arc<(Type, Type)>,
+    entries: RefCell<Option<BTreeMap<Key, Value>>>,
+}
+
+impl Map {
+    /// A map with keys and values of the given types.
+    pub fn new(key: Type, element: Type, entries: impl IntoIterator<Item = (Key, Value)>) -> Self {
+        let entries = RefCell::new(Some(entries.into_iter().collect()));
+        Self(Rc::new(MapCell { types: Arc::new((key, element)), entries }))
+    }
+
+    /// A `map[string]interface {}`.
+    pub fn dict(entries: impl IntoIterator<Item = (Str, Value)>) -> Self {
+        let entries = entries.into_iter().map(|(key, value)| (Key::from(key), value));
+        Self::new(Type::STRING, Type::Any, entries)
+    }
+
+    /// A nil map.
+    pub fn nil(key: Type, element: Type) -> Self {
+        Self(Rc::new(MapCell { types: Arc::new((key, element)), entries: RefCell::new(None) }))
+    }
+
+    /// The type of the keys.
+    pub fn key_type(&self) -> &Type {
+        &self.0.types.0
+    }
+
+    /// The type of the values.
+    pub fn element(&self) -> &Type {
+        &self.0.types.1
+    }
+
+    pub(crate) fn types(&self) -> Arc<(Type, Type)> {
+        Arc::clone(&self.0.types)
+    }
+
+    /// Whether the map is nil: it reads as empty and cannot be written.
+    pub fn is_nil(&self) -> bool {
+        self.0.entries.borrow().is_none()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.entries.borrow().as_ref().map_or(0, BTreeMap::len)
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a string key.
+    pub fn get(&self, key: &Str) -> Option<Value> {
+        self.at(&Key::from(key.clone()))
+    }
+
+    /// The value of a key.
+    pub fn at(&self, key: &Key) -> Option<Value> {
+        self.0.entries.borrow().as_ref().and_then(|entries| entries.get(key).cloned())
+    }
+
+    /// Sets the value of a string key. A nil map stays as it is; the answer is then `false`.
+    pub fn set(&self, key: Str, value: Value) -> bool {
+        let mut entries = self.0.entries.borrow_mut();
+        let old = entries.as_mut().map(|entries| entries.insert(Key::from(key), value));
+        drop(entries);
+        old.is_some()
+    }
+
+    /// Removes a string key and returns its value.
+    pub fn remove(&self, key: &Str) -> Option<Value> {
+        self.0.entries.borrow_mut().as_mut().and_then(|map| map.remove(&Key::from(key.clone())))
+    }
+
+    /// All entries in order, as they are now.
+    pub fn entries(&self) -> Vec<(Key, Value)> {
+        let entries = self.0.entries.borrow();
+        entries.as_ref().map_or_else(Vec::new, |map| {
+            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        })
+    }
+
+    /// Removes all entries, which breaks the cycles that run through the map.
+    pub(super) fn clear(&self) {
+        let old = self.0.entries.borrow_mut().as_mut().map(std::mem::take);
+        drop(old);
+    }
+
+    /// How many values hold the map.
+    pub(super) fn holders(&self) -> usize {
+        Rc::strong_count(&self.0)
+    }
+
+    /// Whether both are the same map in memory.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that is the same for the same map in memory.
+    pub(crate) fn address(&self) -> usize {
+        Rc::as_ptr(&self.0).addr()
+    }
+}
+
+impl Drop for MapCell {
+    fn drop(&mut self) {
+        bury(self.entries.get_mut().take().unwrap_or_default().into_values().collect());
+    }
+}
+
+/// Drops values without recursion, so that a deeply nested one cannot exhaust the stack.
+fn bury(mut values: Vec<Value>) {
+    while let Some(value) = values.pop() {
+        match value {
+            Value::List(List(cell)) => {
+                if let Some(mut cell) = Rc::into_inner(cell) {
+                    values.append(&mut cell.items.get_mut().take().unwrap_or_default());
+                }
+            }
+            Value::Map(Map(cell)) => {
+                if let Some(mut cell) = Rc::into_inner(cell) {
+                    let entries = cell.entries.get_mut().take().unwrap_or_default();
+                    values.extend(entries.into_values());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The key of a map entry: a value and its place in the order.
+///
+/// The order is that of Go's `fmt`: numbers and strings by value, structs field by field.
+#[derive(Debug, Clone)]
+pub struct Key {
+    order: Vec<Str>,
+    value: Value,
+}
+
+impl Key {
+    /// A key of a declared type; `order` are its fields, which also are its identity.
+    pub fn object<S: Into<Str>>(value: Value, order: impl IntoIterator<Item = S>) -> Self {
+        Self { order: order.into_iter().map(Into::into).collect(), value }
+    }
+
+    /// The key of a comparable value; `None` for one that cannot be a key.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        match value.underlying() {
+            Value::Bool(_) | Value::Int(..) | Value::Uint(..) | Value::Float(_) => {
+                Some(Self { order: Vec::new(), value: value.clone() })
+            }
+            Value::String(text) => Some(Self { order: vec![text], value: value.clone() }),
+            _ => None,
+        }
+    }
+
+    /// The key as a value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+}
+
+impl From<Str> for Key {
+    fn from(text: Str) -> Self {
+        Self { order: Vec::new(), value: Value::String(text) }
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self::from(Str::from(text))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.value, &other.value) {
+            (Value::String(a), Value::String(b)) => a.cmp(b),
+            (Value::Int(a, _), Value::Int(b, _)) => a.cmp(b),
+            (Value::Uint(a, _), Value::Uint(b, _)) => a.cmp(b),
+            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+            (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
+            (a, b) => {
+                let rank = |value: &Value| value.kind() as u8;
+                rank(a).cmp(&rank(b)).then_with(|| self.order.cmp(&other.order))
+            }
+        }
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Key {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_list_is_dropped_without_recursion() {
+        let mut value = Value::Nil;
+        for _ in 0..500_000 {
+            value = Value::list(vec![value]);
+        }
+        drop(value);
+    }
+}

@@ -1,0 +1,92 @@
+//! The output and the errors of Go's text/template with sprig.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gotemplate::{Error, FuncSet, MissingKey, Options, Set, Value};
+use serde_json::Value as Json;
+use testkit::{Tally, corpus};
+
+use crate::outside::Outside;
+
+/// Runs one case and returns the output or the text of the error.
+fn run(case: &Json, functions: &FuncSet) -> Result<String, String> {
+    let missing_key = match case["option"].as_str() {
+        Some("missingkey=error") => MissingKey::Error,
+        Some("missingkey=zero") => MissingKey::Zero,
+        _ => MissingKey::Invalid,
+    };
+    let options = Options { missing_key, ..Options::default() };
+    let template = case["template"].as_str().unwrap_or_default();
+    let data = Value::from(case["data"].clone());
+    let execute = || -> Result<String, Error> {
+        let mut set = Set::new(functions).named("t");
+        for (name, text) in case["templates"].as_object().into_iter().flatten() {
+            set.parse(name, text.as_str().unwrap_or_default())?;
+        }
+        set.parse("t", template)?;
+        set.execute("t", &data, &options)
+    };
+    execute().map_err(|error| error.to_string())
+}
+
+fn check(case: &Json, functions: &FuncSet) -> Result<(), String> {
+    let got = run(case, functions);
+    let want = match (case["want"].as_str(), case["wantErr"].as_str()) {
+        (Some(want), _) => Ok(want.to_owned()),
+        (None, Some(want)) => Err(want.to_owned()),
+        (None, None) => return Err("the case wants nothing".to_owned()),
+    };
+    if got == want { Ok(()) } else { Err(format!("want {want:?}\n     got  {got:?}")) }
+}
+
+#[test]
+fn go_and_sprig() {
+    let Some(folder) = corpus("gotemplate") else { return };
+    let functions = FuncSet::text(Arc::new(Outside::default()));
+    let mut tally = Tally::new("gotemplate");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
+        let cases: Vec<Json> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        for case in cases.iter().filter(|case| case["engine"] == "text") {
+            tally.record(case["name"].as_str().unwrap_or_default(), check(case, &functions));
+        }
+    }
+    tally.finish();
+}
+
+/// Cases beside the corpus, with what Go 1.26.8 and sprig 3.3.0 answered to them.
+#[test]
+fn baseline() {
+    let functions = FuncSet::text(Arc::new(Outside::default()));
+    let cases = include_str!("../baseline/cases.jsonl");
+    let data: Json = serde_json::from_str(include_str!("../baseline/data.json")).unwrap();
+    let mut tally = Tally::new("gotemplate baseline");
+    for line in cases.lines() {
+        let mut case: Json = serde_json::from_str(line).unwrap();
+        if case["data"].is_null() {
+            case["data"] = data.clone();
+        }
+        let name = case["template"].as_str().unwrap_or_default().to_owned();
+        tally.record(&name, check(&case, &functions));
+    }
+    tally.finish();
+}
+
+/// The names of `sprig.HermeticTxtFuncMap` and `TxtFuncMap`.
+#[test]
+fn function_sets() {
+    let names = include_str!("../baseline/functions.txt");
+    let want: BTreeMap<&str, bool> = names
+        .lines()
+        .map(|line| line.strip_suffix(" hermetic").map_or((line, false), |name| (name, true)))
+        .collect();
+    let text = FuncSet::text(Arc::new(Outside::default()));
+    assert_eq!(text.names().collect::<Vec<_>>(), want.keys().copied().collect::<Vec<_>>());
+    let hermetic = FuncSet::hermetic();
+    let want: Vec<&str> =
+        want.into_iter().filter(|(_, hermetic)| *hermetic).map(|it| it.0).collect();
+    assert_eq!(hermetic.names().collect::<Vec<_>>(), want);
+}
