@@ -22,7 +22,7 @@ impl Elements<'_> {
         let Value::Object(map) = element else {
             return Err(Error::Internal(format!(
                 "expected a map[string]interface {{}}, but received a {}",
-                go_type(element)
+                go::type_name(element)
             )));
         };
         map.get(key).ok_or_else(|| no_key(map, key))
@@ -48,18 +48,6 @@ impl Elements<'_> {
 fn no_key(map: &Object, key: &str) -> Error {
     let map = go::plain(&Value::Object(map.clone()));
     Error::Internal(format!("map: {map} does not contain declared merge key: {key}"))
-}
-
-pub(super) fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "%!s(<nil>)",
-        Value::Bool(_) => "bool",
-        Value::Number(n) if n.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-    }
 }
 
 /// Merges two lists; with `deletes`, takes the scalars of the patch away instead.

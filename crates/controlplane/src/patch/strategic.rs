@@ -173,7 +173,7 @@ fn list_of(value: Option<Value>) -> Result<Option<Vec<Value>>, Error> {
 }
 
 fn bad_type(value: &Value) -> Error {
-    let received = element::go_type(value);
+    let received = go::type_name(value);
     Error::Internal(format!("expected a []interface {{}}, but received a {received}"))
 }
 

@@ -12,16 +12,16 @@ const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "st
 const REASONS: [&str; 4] =
     ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
 
-/// Complaints about a schema, below it.
-pub(crate) fn check(raw: &Value) -> Vec<FieldError> {
+/// Complaints about the schema found at `place`.
+pub(crate) fn check(raw: &Value, place: &str) -> Vec<FieldError> {
     if depth(raw) > MAX_DEPTH {
         let detail = format!("must not be nested deeper than {MAX_DEPTH} levels");
-        return vec![FieldError::forbidden("", detail)];
+        return vec![FieldError::forbidden(place, detail)];
     }
     let mut checker = Checker { errors: Vec::new() };
-    checker.visit(raw, "", &Surroundings { root: true, ..Surroundings::default() });
+    checker.visit(raw, place, &Surroundings { root: true, ..Surroundings::default() });
     let mut errors = checker.errors;
-    let mut structural = completeness::check(raw);
+    let mut structural = completeness::check(raw, place);
     structural.sort_by_key(ToString::to_string);
     errors.extend(structural);
     errors

@@ -7,10 +7,12 @@ use super::check::{array, flag, int_or_string, join, text};
 use super::error::FieldError;
 
 /// Complaints about what is not structural.
-pub(super) fn check(raw: &Value) -> Vec<FieldError> {
+pub(super) fn check(raw: &Value, place: &str) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    invariants(raw, Level::Root, "", &mut errors);
-    branches(raw, |nested, name| complete(nested, Some(raw), "", &name, &mut errors));
+    invariants(raw, Level::Root, place, &mut errors);
+    branches(raw, |nested, name| {
+        complete(nested, Some(raw), place, &join(place, &name), &mut errors);
+    });
     errors
 }
 

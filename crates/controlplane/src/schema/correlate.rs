@@ -53,7 +53,8 @@ impl<'a> Correlated<'a> {
     }
 }
 
-/// The item of an old list of type map that has the key of `new`.
+/// The item of an old list of type map that has the key of `new`; without a whole key there is
+/// none.
 pub(crate) fn find_item<'a>(node: &Node, old: &'a Value, new: &Value) -> Option<&'a Value> {
     let keys = node.list_keys()?;
     let new = new.as_object()?;
@@ -61,7 +62,6 @@ pub(crate) fn find_item<'a>(node: &Node, old: &'a Value, new: &Value) -> Option<
         item.as_object().is_some_and(|old| {
             keys.iter().all(|key| match (old.get(key), new.get(key)) {
                 (Some(a), Some(b)) => equal(a, b),
-                (None, None) => true,
                 _ => false,
             })
         })

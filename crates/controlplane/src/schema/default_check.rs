@@ -6,9 +6,9 @@ use super::error::{FieldError, Path};
 use super::node::Node;
 use super::{evaluate, prune, rule, value};
 
-/// Complaints about the defaults below `root`.
-pub(crate) fn check(root: &Node, errors: &mut Vec<FieldError>) {
-    visit(root, "", errors);
+/// Complaints about the defaults below `root`, which is found at `place`.
+pub(crate) fn check(root: &Node, place: &str, errors: &mut Vec<FieldError>) {
+    visit(root, place, errors);
 }
 
 fn visit(node: &Node, path: &str, errors: &mut Vec<FieldError>) {

@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::convert;
 use super::correlate::{Correlated, find_item};
 use super::error::{FieldError, Path};
+use super::go;
 use super::infer::TYPES;
-use super::node::{Additional, Node};
+use super::node::{Additional, Kind, Node};
 use super::rule::Rule;
 
 /// How many steps the nested loops of one rule may take.
@@ -183,6 +184,11 @@ impl Runner<'_> {
             } else if let Some(old_self) = &old_self {
                 inner.add_variable_from_value("oldSelf", old_self.clone());
             }
+            if let Some(why) = misfit(value, node) {
+                let detail = format!("{why} evaluating rule: {}", rule.error_text());
+                self.errors.push(FieldError::invalid_text(path, node.kind_name(), detail));
+                continue;
+            }
             if let Some(error) = judge(rule, &inner, node, path)
                 && (rule.uses_old_self || !here.ratchet.tolerates(value))
             {
@@ -211,6 +217,31 @@ fn longest_list(value: &Value) -> u64 {
         }
         _ => 0,
     }
+}
+
+/// Why rules cannot see a value, which can only be one that was wrong before.
+fn misfit(value: &Value, node: &Node) -> Option<String> {
+    if node.int_or_string {
+        let fits = value.is_string() || value.is_i64() || value.is_u64();
+        let text = "invalid data, expected XIntOrString value to be either a string or integer";
+        return (!fits).then(|| text.to_owned());
+    }
+    let (fits, wanted) = match node.kind? {
+        Kind::Object if !value.is_object() => {
+            let text = "invalid data, expected a map for the provided schema with type=object";
+            return Some(text.to_owned());
+        }
+        Kind::Array if !value.is_array() => {
+            let text = "invalid data, expected an array for the provided schema with type=array";
+            return Some(text.to_owned());
+        }
+        Kind::Object | Kind::Array => return None,
+        Kind::String => (value.is_string(), "string"),
+        Kind::Boolean => (value.is_boolean(), "bool"),
+        Kind::Integer => (value.is_number(), "int"),
+        Kind::Number => (value.is_number(), "float"),
+    };
+    (!fits).then(|| format!("invalid data, expected {wanted}, got {}", go::type_name(value)))
 }
 
 /// What is wrong according to the rule, if anything.

@@ -56,6 +56,19 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
+/// The Go type a decoded value has.
+pub(crate) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "%!s(<nil>)",
+        Value::Bool(_) => "bool",
+        Value::Number(n) if n.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
 /// A number as `%v` prints it.
 pub(crate) fn number(number: &Number) -> String {
     match (number.as_i64(), number.as_u64(), number.as_f64()) {

@@ -45,18 +45,22 @@ pub struct Schema {
 impl Schema {
     /// Compiles the `openAPIV3Schema` of a version.
     ///
-    /// Errors name fields below the schema, such as `properties[spec].type`; the caller puts the
-    /// path of the schema in front with [`FieldError::within`].
+    /// Errors name fields below the schema, such as `properties[spec].type`.
     pub fn compile(raw: &Value) -> Result<Self, Vec<FieldError>> {
-        let errors = check::check(raw);
+        Self::compile_at("", raw)
+    }
+
+    /// Compiles the schema that is found at `place` of a definition, which errors then start with.
+    pub fn compile_at(place: &str, raw: &Value) -> Result<Self, Vec<FieldError>> {
+        let errors = check::check(raw, place);
         if !errors.is_empty() {
             return Err(errors);
         }
         let mut root = Node::parse(raw);
         let mut errors = Vec::new();
-        rule::compile(&mut root, raw, &mut errors);
+        rule::compile(&mut root, raw, place, &mut errors);
         if errors.is_empty() {
-            default_check::check(&root, &mut errors);
+            default_check::check(&root, place, &mut errors);
         }
         if errors.is_empty() { Ok(Self { root }) } else { Err(errors) }
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::FieldError;
 use super::evaluate::on_large_stack;
+use super::go;
 use super::infer::{self, Scope};
 use super::node::{Additional, ListKind, Node};
 use super::rule_path;
@@ -53,15 +54,15 @@ pub(crate) fn has_rules(node: &Node) -> bool {
         || matches!(&node.additional, Some(Additional::Of(of)) if has_rules(of))
 }
 
-/// Compiles the rules in `raw` into the tree of `root`.
-pub(crate) fn compile(root: &mut Node, raw: &Value, errors: &mut Vec<FieldError>) {
+/// Compiles the rules in `raw`, which is found at `place`, into the tree of `root`.
+pub(crate) fn compile(root: &mut Node, raw: &Value, place: &str, errors: &mut Vec<FieldError>) {
     if !mentions_rules(raw) {
         return;
     }
     let job = || {
         let mut found = Vec::new();
         let mut compiler = Compiler { errors: &mut found };
-        compiler.visit(root, raw, &Position { path: String::new(), lost: None, resource: true });
+        compiler.visit(root, raw, &Position { path: place.to_owned(), lost: None, resource: true });
         found
     };
     match on_large_stack(job) {
@@ -160,7 +161,9 @@ impl Compiler<'_> {
             Ok(parsed) => Some(parsed),
             Err(why) => {
                 let detail = format!("compilation failed: {why}");
-                self.errors.push(FieldError::invalid(field, &as_printed(raw), detail));
+                let mut error = FieldError::invalid_text(field, "", detail);
+                error.bad_value = as_printed(raw);
+                self.errors.push(error);
                 None
             }
         }
@@ -187,16 +190,19 @@ impl Position<'_> {
 }
 
 /// How kube-apiserver prints a whole rule.
-fn as_printed(raw: &Value) -> Value {
-    let text = |name: &str| raw.get(name).and_then(Value::as_str).unwrap_or_default();
-    json!({
-        "Rule": text("rule"),
-        "Message": text("message"),
-        "MessageExpression": text("messageExpression"),
-        "Reason": raw.get("reason").cloned().unwrap_or(Value::Null),
-        "FieldPath": text("fieldPath"),
-        "OptionalOldSelf": raw.get("optionalOldSelf").cloned().unwrap_or(Value::Null),
-    })
+fn as_printed(raw: &Value) -> String {
+    let text = |name: &str| json!(raw.get(name).and_then(Value::as_str).unwrap_or_default());
+    let any = |name: &str| raw.get(name).cloned().unwrap_or(Value::Null);
+    let fields = [
+        ("Rule", text("rule")),
+        ("Message", text("message")),
+        ("MessageExpression", text("messageExpression")),
+        ("Reason", any("reason")),
+        ("FieldPath", text("fieldPath")),
+        ("OptionalOldSelf", any("optionalOldSelf")),
+    ];
+    let fields = fields.map(|(name, value)| format!("\"{name}\":{}", go::json(&value)));
+    format!("{{{}}}", fields.join(","))
 }
 
 /// How long an expression may be, in bytes.

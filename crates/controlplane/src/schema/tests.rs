@@ -583,3 +583,51 @@ fn schemas_of_the_flux_kinds_compile() {
     }
     tally.finish();
 }
+
+/// Cases recorded from k8s.io/apiextensions-apiserver 0.34: a schema, an object and perhaps its
+/// old state, and what pruning, defaulting and validating made of it; `crd` are complaints about
+/// the schema itself.
+const RECORDED: &str = include_str!("recorded.jsonl");
+
+fn run_recorded(case: &Value) -> Result<(), String> {
+    let place = "spec.validation.openAPIV3Schema";
+    let compiled = Schema::compile_at(place, &case["schema"]);
+    let schema = match (compiled, case.get("crd")) {
+        (Err(errors), Some(want)) => return same("complaints", &sorted(&errors), want),
+        (Ok(schema), None) => schema,
+        (compiled, want) => return Err(format!("want {want:?}, got {compiled:?}")),
+    };
+    let mut object = case["object"].clone();
+    let pruned = schema.prune(&mut object);
+    let none = pruned.is_empty() && case["pruned"].is_null();
+    if !none {
+        same("pruned", &json!(pruned), &case["pruned"])?;
+    }
+    schema.default(&mut object);
+    same("defaulted", &object, &case["defaulted"])?;
+    same("errors", &sorted(&schema.validate(&object, case.get("old"))), &case["errors"])
+}
+
+fn sorted(errors: &[FieldError]) -> Value {
+    let mut texts = texts(errors);
+    texts.sort();
+    json!(texts)
+}
+
+fn same(what: &str, got: &Value, want: &Value) -> Result<(), String> {
+    if super::value::equal(got, want) {
+        Ok(())
+    } else {
+        Err(format!("{what}: want {want}\n got {got}"))
+    }
+}
+
+#[test]
+fn objects_are_treated_as_recorded() {
+    let mut tally = testkit::Tally::new("structural-schema");
+    for (number, line) in RECORDED.lines().enumerate() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        tally.record(&format!("{number} {}", case["schema"]), run_recorded(&case));
+    }
+    tally.finish();
+}

@@ -104,8 +104,22 @@ fn check_type(value: &Value, node: &Node, path: &Path<'_>) -> Outcome {
         Value::String(_) | Value::Array(_) if is_formatted(node) => true,
         _ => fits_kind(value, node),
     };
-    if !fits {
-        outcome.passed = 1;
+    if fits {
+        return outcome;
+    }
+    outcome.passed = 1;
+    let formatted = node.checks.format_name.as_deref().filter(|_| !value.is_null());
+    if let Some(format) = formatted.filter(|_| !value.is_string() && !value.is_array()) {
+        // kube-openapi compares formats here, of which only numbers have one.
+        let actual = match type_of(value) {
+            "integer" => "int64",
+            "number" => "float64",
+            _ => "",
+        };
+        let detail =
+            format!("{} in body must be of type {format}: {}", path.text(), go::quote(actual));
+        outcome.complain(FieldError::type_invalid(path, &Value::from(actual), detail));
+    } else {
         let actual = type_of(value);
         let detail =
             format!("{} in body must be of type {expected}: {}", path.text(), go::quote(actual));
@@ -221,24 +235,34 @@ fn check_number(number: &Number, node: &Node, path: &Path<'_>) -> Outcome {
         let detail = format!("{} in body should be {what}", path.text());
         outcome.complain(FieldError::invalid(path, &Value::Number(number.clone()), detail));
     };
+    // Whole numbers are compared with the whole part of a bound.
+    let bound = |bound: &Number| match bound.as_f64() {
+        Some(float) if bound.is_f64() && !number.is_f64() => truncated(float),
+        _ => bound.clone(),
+    };
     if let Some(factor) = checks.multiple_of.as_ref().filter(|f| !is_multiple(number, f)) {
         complain(format!("a multiple of {}", go::number(factor)));
     }
-    if let Some(min) = &checks.minimum {
-        let order = compare(number, min);
+    if let Some(min) = checks.minimum.as_ref().map(bound) {
+        let order = compare(number, &min);
         if order.is_some_and(|o| o.is_lt() || (checks.exclusive_minimum && o.is_eq())) {
             let or_equal = if checks.exclusive_minimum { "" } else { "or equal to " };
-            complain(format!("greater than {or_equal}{}", go::number(min)));
+            complain(format!("greater than {or_equal}{}", go::number(&min)));
         }
     }
-    if let Some(max) = &checks.maximum {
-        let order = compare(number, max);
+    if let Some(max) = checks.maximum.as_ref().map(bound) {
+        let order = compare(number, &max);
         if order.is_some_and(|o| o.is_gt() || (checks.exclusive_maximum && o.is_eq())) {
             let or_equal = if checks.exclusive_maximum { "" } else { "or equal to " };
-            complain(format!("less than {or_equal}{}", go::number(max)));
+            complain(format!("less than {or_equal}{}", go::number(&max)));
         }
     }
     outcome
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the conversion kube-openapi does")]
+fn truncated(float: f64) -> Number {
+    Number::from(float as i64)
 }
 
 fn is_multiple(number: &Number, factor: &Number) -> bool {
