@@ -184,13 +184,15 @@ impl Board {
     /// Ends a run: keeps the memo and sets when the object runs again.
     pub(crate) fn done(&self, key: &Key, memo: Option<Memo>, plan: Plan) {
         let state = &mut *self.state.lock();
-        if let Some(card) = state.cards.get_mut(key) {
+        // A card that does not run is that of another object, made under the same name meanwhile.
+        if let Some(card) = state.cards.get_mut(key)
+            && let Some(run) = card.running.take()
+        {
             card.memo = memo;
             card.failures = plan.failures;
             card.waits_for.clone_from(&plan.waits_for);
             state.queue.schedule(key, plan.due);
-            let number = card.running.take().map(|run| run.number);
-            if number.is_some_and(|number| state.missed.end(number, &plan.waits_for)) {
+            if state.missed.end(run.number, &plan.waits_for) {
                 state.queue.add(key, Urgency::Soon);
             }
             for reference in plan.waits_for {
@@ -363,6 +365,24 @@ mod tests {
             assert_eq!(drain(&board), ["other"]);
         }
         assert!(board.state.lock().missed.changes.is_empty());
+    }
+
+    #[test]
+    fn an_object_of_the_same_name_inherits_nothing() {
+        let board = board();
+        let (key, stop) = (Key::new("ns", "it"), CancellationToken::new());
+        board.add(&key, Urgency::Soon);
+        let old = board.take(Timestamp::UNIX_EPOCH, &stop).unwrap();
+        board.forget(&key);
+        assert!(old.cancelled.is_cancelled());
+        board.refer(&key, vec![]);
+        board.add(&key, Urgency::Soon);
+        let due = Some(Timestamp::UNIX_EPOCH);
+        board.done(&key, Some(Box::new("old")), Plan { due, failures: 3, ..Plan::default() });
+        assert_eq!(board.failures(&key), 0);
+        assert!(board.take(Timestamp::UNIX_EPOCH, &stop).unwrap().memo.is_none());
+        board.done(&key, None, Plan::default());
+        assert!(board.next_due().is_none() && !board.is_busy(Timestamp::UNIX_EPOCH));
     }
 
     #[test]

@@ -123,6 +123,9 @@ impl Queue {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         let State::Running { again } = slot.state else { return false };
         slot.state = State::Resting;
+        if slot.due.is_none() {
+            self.slots.remove(key);
+        }
         self.running -= 1;
         again.is_some_and(|urgency| self.add(key, urgency))
     }
