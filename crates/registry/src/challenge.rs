@@ -103,6 +103,7 @@ fn is_token(it: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parse(values: &[&str]) -> Challenge {
         let headers =
@@ -133,5 +134,20 @@ mod tests {
         assert_eq!(parse(&["Negotiate, Bearer realm=\"r\\\"q\""]), bearer("r\"q", "", None));
         assert_eq!(parse(&["realm=\"x\""]), Challenge::None);
         assert_eq!(parse(&["Bearer realm=\"open"]), bearer("open", "", None));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_ends(value in "[ -~]{0,80}") {
+            let headers = [(header::WWW_AUTHENTICATE, value.parse().unwrap())];
+            let _ = Challenge::parse(&headers.into_iter().collect());
+        }
+
+        #[test]
+        fn quoted_values_come_back(realm in "[ -~]{0,40}") {
+            let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+            let value = format!("Bearer realm=\"{quoted}\",service=s");
+            prop_assert_eq!(parse(&[&value]), bearer(&realm, "s", None));
+        }
     }
 }

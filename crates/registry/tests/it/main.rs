@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "helpers of tests may fail loudly and say what they skip"
+    reason = "functions of tests may fail loudly and say what they skip"
 )]
 
 mod auth;
