@@ -23,9 +23,9 @@ pub(super) fn name_unknown(name: &str) -> Response {
     error(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message, &json!({"name": name}))
 }
 
-pub(super) fn manifest_unknown(reference: &str) -> Response {
+pub(super) fn manifest_unknown(name: &str, reference: &str) -> Response {
     let detail = if reference.contains(':') {
-        json!({"Name": "", "Revision": reference})
+        json!({"Name": name, "Revision": reference})
     } else {
         json!({"Tag": reference})
     };

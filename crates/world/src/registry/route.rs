@@ -303,7 +303,7 @@ impl Call<'_> {
         match self.method {
             Method::GET | Method::HEAD => {
                 let Some((digest, manifest)) = store.manifest(name, reference) else {
-                    return manifest_unknown(reference);
+                    return manifest_unknown(name, reference);
                 };
                 let response = bytes(&manifest.media_type, manifest.body);
                 with(
@@ -330,7 +330,7 @@ impl Call<'_> {
             Method::DELETE if store.delete_manifest(name, reference) => {
                 plain(StatusCode::ACCEPTED, "")
             }
-            Method::DELETE => manifest_unknown(reference),
+            Method::DELETE => manifest_unknown(name, reference),
             _ => unsupported(),
         }
     }
