@@ -193,23 +193,23 @@ async fn the_machines_role_is_asked_for_with_a_session_of_imds() {
 #[tokio::test]
 async fn pod_identity_is_asked_with_the_projected_token() {
     let ecr = ecr("ecr", "eu-west-1", "secret-of-pod").await;
-    let agent = Stub::start(|asked| {
+    let eks = Stub::start(|asked| {
         assert_eq!(asked.line(), "GET /v1/credentials");
         assert_eq!(asked.header("authorization"), "eks-token");
         let body = r#"{"AccessKeyId":"ASIAPOD","SecretAccessKey":"secret-of-pod",
             "Token":"pod-session","AccountId":"1","Expiration":"2026-11-21T16:00:00Z"}"#;
         (200, body.to_owned())
     });
-    let agent = agent.await;
+    let eks = eks.await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "eks-token").unwrap();
-    let address = agent.url.join("/v1/credentials").unwrap();
+    let address = eks.url.join("/v1/credentials").unwrap();
     let variables = [
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", address.as_str()),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.path().to_str().unwrap()),
     ];
     World::new(variables, place(&ecr)).login(REPOSITORY).await.unwrap();
-    assert_eq!(agent.asked().len(), 1);
+    assert_eq!(eks.asked().len(), 1);
 
     let variables = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://attacker.example/x")];
     let error = World::new(variables, place(&ecr)).login(REPOSITORY).await.unwrap_err();

@@ -1,5 +1,5 @@
 //! The providers as protocol-true stubs on loopback that record and check what they are asked.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "functions of tests may fail loudly")]
 
 mod aws;
 mod azure;
