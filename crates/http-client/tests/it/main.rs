@@ -1,5 +1,5 @@
 //! The client against servers and proxies on loopback.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![allow(clippy::unwrap_used, reason = "functions of tests may fail loudly")]
 
 mod network;
 mod proxies;
