@@ -1,5 +1,5 @@
 //! GitHub as a stub on loopback that checks what it is asked.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "functions of tests may fail loudly")]
 
 mod app;
 mod secret;
