@@ -36,7 +36,7 @@ pub(crate) fn shape(index: usize, atomic: bool) -> Arc<Shape> {
 }
 
 /// Removes fields the kind does not have; answers their paths, sorted.
-pub fn prune(group: &str, version: &str, kind: &str, object: &mut Value) -> Vec<String> {
+pub(crate) fn prune(group: &str, version: &str, kind: &str, object: &mut Value) -> Vec<String> {
     match table::get().kind(group, version, kind) {
         Some(index) => decode::prune(object, index),
         None => Vec::new(),
@@ -45,7 +45,12 @@ pub fn prune(group: &str, version: &str, kind: &str, object: &mut Value) -> Vec<
 
 /// What of an object cannot be read as the kind, such as a text for a number, in the words of
 /// Go's decoder. The whole request is then a bad one.
-pub fn decoding_error(group: &str, version: &str, kind: &str, object: &Value) -> Option<String> {
+pub(crate) fn decoding_error(
+    group: &str,
+    version: &str,
+    kind: &str,
+    object: &Value,
+) -> Option<String> {
     decode::error(object, table::get().kind(group, version, kind)?)
 }
 
@@ -53,7 +58,7 @@ pub fn decoding_error(group: &str, version: &str, kind: &str, object: &Value) ->
 /// maps that mean nothing go, quantities become canonical, defaults are filled in.
 ///
 /// The version is that of the object.
-pub fn default(group: &str, kind: &str, object: &mut Value) {
+pub(crate) fn default(group: &str, kind: &str, object: &mut Value) {
     let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let version = api_version.rsplit('/').next().unwrap_or_default();
     if let Some(index) = table::get().kind(group, version, kind) {
@@ -62,6 +67,11 @@ pub fn default(group: &str, kind: &str, object: &mut Value) {
 }
 
 /// Complaints about an object of the kind beyond those about its metadata.
-pub fn validate(group: &str, kind: &str, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+pub(crate) fn validate(
+    group: &str,
+    kind: &str,
+    object: &Value,
+    old: Option<&Value>,
+) -> Vec<FieldError> {
     validate::validate(group, kind, object, old)
 }

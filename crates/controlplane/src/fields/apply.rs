@@ -25,7 +25,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 ///
 /// The answer is the object to store, with its managed fields. Fields that the manager applied
 /// before and does not any more are removed unless somebody else owns them.
-pub fn apply(
+pub(crate) fn apply(
     live: Option<&Value>,
     config: &Value,
     ty: &Type,

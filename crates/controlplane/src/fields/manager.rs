@@ -253,7 +253,7 @@ pub(super) fn conflict_message(conflicts: &[Conflict]) -> String {
 
 /// Whether two objects differ in nothing but the times of their managed fields; such an update
 /// need not be written.
-pub fn same_but_times(a: &Value, b: &Value) -> bool {
+pub(crate) fn same_but_times(a: &Value, b: &Value) -> bool {
     timeless(a) == timeless(b)
 }
 

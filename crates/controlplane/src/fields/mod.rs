@@ -26,9 +26,9 @@ mod tests;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use apply::apply;
-pub use manager::same_but_times;
-pub use update::update;
+pub(crate) use apply::apply;
+pub(crate) use manager::same_but_times;
+pub(crate) use update::update;
 
 use crate::builtin;
 use crate::schema::Schema;
@@ -36,7 +36,7 @@ use shape::Ref;
 
 /// The type of a kind of objects, as far as managing fields is concerned.
 #[derive(Debug, Clone)]
-pub struct Type {
+pub(crate) struct Type {
     pub(crate) shape: Ref,
     /// Whether nulls mean the same as absence, as they do for types written in Go.
     pub(crate) drops_nulls: bool,
@@ -44,55 +44,55 @@ pub struct Type {
 
 impl Type {
     /// The type of custom resources with a schema.
-    pub fn of_schema(schema: &Schema) -> Self {
+    pub(crate) fn of_schema(schema: &Schema) -> Self {
         Self { shape: shape::of_schema(schema.root()), drops_nulls: false }
     }
 
     /// The type of a built-in kind.
-    pub fn builtin(group: &str, version: &str, kind: &str) -> Option<Self> {
+    pub(crate) fn builtin(group: &str, version: &str, kind: &str) -> Option<Self> {
         let shape = builtin::type_of(group, version, kind)?;
         Some(Self { shape, drops_nulls: true })
     }
 
     /// The type of objects nobody described: maps are granular, lists atomic.
-    pub fn deduced() -> Self {
+    pub(crate) fn deduced() -> Self {
         Self { shape: Ref::Deduced, drops_nulls: false }
     }
 }
 
 /// How a configuration is applied.
 #[derive(Debug, Clone, Copy)]
-pub struct Apply<'a> {
+pub(crate) struct Apply<'a> {
     /// The name of the applying manager.
-    pub manager: &'a str,
+    pub(crate) manager: &'a str,
     /// Whether to take fields from other managers.
-    pub force: bool,
+    pub(crate) force: bool,
     /// The subresource the request is for, or empty.
-    pub subresource: &'a str,
+    pub(crate) subresource: &'a str,
     /// Dotted paths the request cannot change, such as `status` where that is a subresource.
-    pub reset: &'a [&'a str],
+    pub(crate) reset: &'a [&'a str],
     /// The time to record.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// How an object is created, updated or patched.
 #[derive(Debug, Clone, Copy)]
-pub struct Update<'a> {
+pub(crate) struct Update<'a> {
     /// The name of the manager.
-    pub manager: &'a str,
+    pub(crate) manager: &'a str,
     /// The version the request speaks.
-    pub api_version: &'a str,
+    pub(crate) api_version: &'a str,
     /// The subresource the request is for, or empty.
-    pub subresource: &'a str,
+    pub(crate) subresource: &'a str,
     /// Dotted paths the request cannot change.
-    pub reset: &'a [&'a str],
+    pub(crate) reset: &'a [&'a str],
     /// The time to record.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// Why a configuration cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Other managers own fields the configuration would change (409, reason `Conflict`).
     #[error("{}", manager::conflict_message(.0))]
     Conflicts(Vec<Conflict>),
@@ -106,16 +106,16 @@ pub enum Error {
 
 /// A field that another manager owns with another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// The manager, in the words of the message: `"kubectl" using v1`.
-    pub manager: String,
+    pub(crate) manager: String,
     /// The field, such as `.spec.replicas`.
-    pub field: String,
+    pub(crate) field: String,
 }
 
 impl Conflict {
     /// The message of the cause in the Status; its reason is `FieldManagerConflict`.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         format!("conflict with {}", self.manager)
     }
 }

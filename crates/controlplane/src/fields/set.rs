@@ -92,15 +92,6 @@ impl Set {
         self.members.is_empty() && self.children.is_empty()
     }
 
-    /// Whether the path is a member.
-    pub(crate) fn contains(&self, path: &[Step]) -> bool {
-        match path {
-            [] => false,
-            [last] => self.has(last),
-            [first, rest @ ..] => self.below(first).is_some_and(|below| below.contains(rest)),
-        }
-    }
-
     /// Paths in either set.
     pub(crate) fn union(&self, other: &Self) -> Self {
         let mut union = self.clone();

@@ -31,7 +31,7 @@ const COMMON: [&[&str]; 12] = [
 ///
 /// Objects that were written before anybody tracked their fields stay untracked. What cannot be
 /// read in the request's own managed fields is ignored in favour of those of `old`.
-pub fn update(old: Option<&Value>, new: &mut Value, ty: &Type, how: &Update<'_>) {
+pub(crate) fn update(old: Option<&Value>, new: &mut Value, ty: &Type, how: &Update<'_>) {
     let mut managers = current(old, new, how.subresource);
     let existed = old.and_then(|old| old.pointer("/metadata/uid")).is_some();
     if !(managers.is_empty() && existed) {

@@ -11,7 +11,7 @@ const MAX_OPERATIONS: usize = 10_000;
 const MAX_COPIED: usize = 3 << 20;
 
 /// The document after all operations of the patch.
-pub fn json(document: &Value, patch: &Value) -> Result<Value, Error> {
+pub(crate) fn json(document: &Value, patch: &Value) -> Result<Value, Error> {
     let Value::Array(operations) = patch else {
         let detail = format!(
             "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Error;
 
 /// The document with the patch merged into it.
-pub fn merge(document: &Value, patch: &Value) -> Result<Value, Error> {
+pub(crate) fn merge(document: &Value, patch: &Value) -> Result<Value, Error> {
     match (document, patch) {
         (Value::Object(document), Value::Object(patch)) => {
             let mut merged = document.clone();

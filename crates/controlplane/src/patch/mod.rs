@@ -13,13 +13,13 @@ mod strategic;
 #[cfg(test)]
 mod tests;
 
-pub use json::json;
-pub use merge::merge;
-pub use strategic::strategic;
+pub(crate) use json::json;
+pub(crate) use merge::merge;
+pub(crate) use strategic::strategic;
 
 /// Why a patch cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The patch is malformed (400, reason `BadRequest`).
     #[error("{0}")]
     BadRequest(String),

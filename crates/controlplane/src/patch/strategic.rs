@@ -17,7 +17,7 @@ const ORDER: &str = "$setElementOrder";
 pub(super) type Object = Map<String, Value>;
 
 /// The document with the patch merged into it by the type's merge keys and strategies.
-pub fn strategic(document: &Value, patch: &Value, ty: &Type) -> Result<Value, Error> {
+pub(crate) fn strategic(document: &Value, patch: &Value, ty: &Type) -> Result<Value, Error> {
     let (Value::Object(document), Value::Object(patch)) = (document, patch) else {
         return Err(Error::BadRequest("invalid JSON document".to_owned()));
     };

@@ -11,22 +11,20 @@ use super::go;
 /// `Display` is the sentence kube-apiserver prints (`field: problem: value: detail`), as defined
 /// by `field.Error` of k8s.io/apimachinery 0.34.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// The field's path, such as `spec.list[0].name`; `<nil>` for the whole object.
-    pub field: String,
+    pub(crate) field: String,
     /// What kind of problem it is.
-    pub kind: FieldErrorKind,
+    pub(crate) kind: FieldErrorKind,
     /// The refused value as it is printed (strings quoted, the rest as JSON); empty if not shown.
-    pub bad_value: String,
+    pub(crate) bad_value: String,
     /// The explanation; may be empty.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// The kinds of [`FieldError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldErrorKind {
-    /// A referenced value does not exist.
-    NotFound,
+pub(crate) enum FieldErrorKind {
     /// A value must be given.
     Required,
     /// A value that must be unique is there twice.
@@ -50,7 +48,6 @@ pub enum FieldErrorKind {
 impl FieldErrorKind {
     fn title(self) -> &'static str {
         match self {
-            Self::NotFound => "Not found",
             Self::Required => "Required value",
             Self::Duplicate => "Duplicate value",
             Self::Invalid | Self::TypeInvalid => "Invalid value",
@@ -69,27 +66,31 @@ impl FieldErrorKind {
 
 impl FieldError {
     /// A required field that is missing.
-    pub fn required(field: impl Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn required(field: impl Display, detail: impl Into<String>) -> Self {
         Self::without_value(field, FieldErrorKind::Required, detail)
     }
 
     /// A field that must not be set.
-    pub fn forbidden(field: impl Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(field: impl Display, detail: impl Into<String>) -> Self {
         Self::without_value(field, FieldErrorKind::Forbidden, detail)
     }
 
     /// A failure to check.
-    pub fn internal(field: impl Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn internal(field: impl Display, detail: impl Into<String>) -> Self {
         Self::without_value(field, FieldErrorKind::Internal, detail)
     }
 
     /// A value that breaks a rule.
-    pub fn invalid(field: impl Display, value: &Value, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Display, value: &Value, detail: impl Into<String>) -> Self {
         Self::with_value(field, FieldErrorKind::Invalid, value, detail)
     }
 
     /// A text that breaks a rule.
-    pub fn invalid_text(field: impl Display, value: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid_text(
+        field: impl Display,
+        value: &str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             field: field.to_string(),
             kind: FieldErrorKind::Invalid,
@@ -99,22 +100,21 @@ impl FieldError {
     }
 
     /// A value of the wrong type.
-    pub fn type_invalid(field: impl Display, value: &Value, detail: impl Into<String>) -> Self {
+    pub(crate) fn type_invalid(
+        field: impl Display,
+        value: &Value,
+        detail: impl Into<String>,
+    ) -> Self {
         Self::with_value(field, FieldErrorKind::TypeInvalid, value, detail)
     }
 
     /// A value that is there twice.
-    pub fn duplicate(field: impl Display, value: &Value) -> Self {
+    pub(crate) fn duplicate(field: impl Display, value: &Value) -> Self {
         Self::with_value(field, FieldErrorKind::Duplicate, value, "")
     }
 
-    /// A value that refers to something that does not exist.
-    pub fn not_found(field: impl Display, value: &Value) -> Self {
-        Self::with_value(field, FieldErrorKind::NotFound, value, "")
-    }
-
     /// A value outside of an enumeration.
-    pub fn not_supported<S: AsRef<str>>(
+    pub(crate) fn not_supported<S: AsRef<str>>(
         field: impl Display,
         value: &Value,
         supported: &[S],
@@ -129,14 +129,14 @@ impl FieldError {
     }
 
     /// A text of more than `max` bytes.
-    pub fn too_long(field: impl Display, max: i64) -> Self {
+    pub(crate) fn too_long(field: impl Display, max: i64) -> Self {
         let unit = if max == 1 { "byte" } else { "bytes" };
         let detail = format!("may not be more than {max} {unit}");
         Self::without_value(field, FieldErrorKind::TooLong, detail)
     }
 
     /// A list or map with more than `max` entries.
-    pub fn too_many(field: impl Display, actual: usize, max: i64) -> Self {
+    pub(crate) fn too_many(field: impl Display, actual: usize, max: i64) -> Self {
         let unit = if max == 1 { "item" } else { "items" };
         let detail = format!("must have at most {max} {unit}");
         Self {
@@ -148,9 +148,8 @@ impl FieldError {
     }
 
     /// The `reason` of the cause in a Status, such as `FieldValueRequired`.
-    pub fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match self.kind {
-            FieldErrorKind::NotFound => "FieldValueNotFound",
             FieldErrorKind::Required => "FieldValueRequired",
             FieldErrorKind::Duplicate => "FieldValueDuplicate",
             FieldErrorKind::Invalid => "FieldValueInvalid",
@@ -164,7 +163,7 @@ impl FieldError {
     }
 
     /// The sentence without the field: the `message` of the cause in a Status.
-    pub fn body(&self) -> String {
+    pub(crate) fn body(&self) -> String {
         let mut body = self.kind.title().to_owned();
         if !self.kind.hides_value() {
             body.push_str(": ");
@@ -179,7 +178,7 @@ impl FieldError {
 
     /// The same complaint about a field of the object found at `parent`.
     #[must_use]
-    pub fn within(mut self, parent: &str) -> Self {
+    pub(crate) fn within(mut self, parent: &str) -> Self {
         self.field = match self.field.as_str() {
             "" | ROOT => parent.to_owned(),
             field if field.starts_with('[') => format!("{parent}{field}"),
@@ -214,7 +213,7 @@ impl Display for FieldError {
 }
 
 /// Several complaints as one text: `a` or `[a, b]`, equal ones once.
-pub fn aggregate(errors: &[FieldError]) -> String {
+pub(crate) fn aggregate(errors: &[FieldError]) -> String {
     let mut texts: Vec<String> = Vec::with_capacity(errors.len());
     for text in errors.iter().map(ToString::to_string) {
         if !texts.contains(&text) {

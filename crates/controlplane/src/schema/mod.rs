@@ -30,7 +30,7 @@ mod tests;
 
 use serde_json::Value;
 
-pub use error::{FieldError, FieldErrorKind, aggregate};
+pub(crate) use error::{FieldError, FieldErrorKind, aggregate};
 
 use correlate::Correlated;
 use error::Path;
@@ -38,7 +38,7 @@ use node::Node;
 
 /// A compiled `openAPIV3Schema`.
 #[derive(Debug, Clone)]
-pub struct Schema {
+pub(crate) struct Schema {
     root: Node,
 }
 
@@ -46,12 +46,12 @@ impl Schema {
     /// Compiles the `openAPIV3Schema` of a version.
     ///
     /// Errors name fields below the schema, such as `properties[spec].type`.
-    pub fn compile(raw: &Value) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn compile(raw: &Value) -> Result<Self, Vec<FieldError>> {
         Self::compile_at("", raw)
     }
 
     /// Compiles the schema that is found at `place` of a definition, which errors then start with.
-    pub fn compile_at(place: &str, raw: &Value) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn compile_at(place: &str, raw: &Value) -> Result<Self, Vec<FieldError>> {
         let errors = check::check(raw, place);
         if !errors.is_empty() {
             return Err(errors);
@@ -66,12 +66,12 @@ impl Schema {
     }
 
     /// Removes the fields the schema does not know; answers their paths, sorted.
-    pub fn prune(&self, object: &mut Value) -> Vec<String> {
+    pub(crate) fn prune(&self, object: &mut Value) -> Vec<String> {
         prune::prune(object, &self.root)
     }
 
     /// Drops nulls that mean nothing and fills in defaults.
-    pub fn default(&self, object: &mut Value) {
+    pub(crate) fn default(&self, object: &mut Value) {
         defaulting::default(object, &self.root);
     }
 
@@ -79,7 +79,7 @@ impl Schema {
     ///
     /// On updates, what was wrong before and did not change is tolerated. CEL rules run only
     /// once types, enums, limits and required fields are right.
-    pub fn validate(&self, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    pub(crate) fn validate(&self, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let correlated = old.map(|old| Correlated::new(old, &self.root));
         let mut errors = value::check(new, &self.root, &Path::ROOT, correlated).errors;
         errors.extend(embedded::check(new, &self.root));
