@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn versions_are_ordered_by_maturity() {
         let mut versions = ["foo1", "v1alpha1", "v2", "v1beta1", "v10", "v1", "v1beta2", "v"];
-        versions.sort_by_key(|v| Reverse(version_order(v)));
+        versions.sort_by_key(|v| std::cmp::Reverse(version_order(v)));
         assert_eq!(versions, ["v10", "v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo1", "v"]);
     }
 }

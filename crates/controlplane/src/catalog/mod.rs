@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
+use tokio::sync::watch;
 
 pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN};
 pub(crate) use custom::{establish, set_condition};
@@ -131,6 +132,7 @@ pub(crate) struct Index {
 pub(crate) struct Catalog {
     index: RwLock<Arc<Index>>,
     definitions: Mutex<custom::Definitions>,
+    changed: watch::Sender<()>,
 }
 
 impl Resource {
@@ -160,7 +162,11 @@ impl Resource {
 impl Catalog {
     /// The built-in resources and what the definitions in `store` declare.
     pub(crate) fn new(store: &Store) -> Self {
-        let catalog = Self { index: RwLock::default(), definitions: Mutex::default() };
+        let catalog = Self {
+            index: RwLock::default(),
+            definitions: Mutex::default(),
+            changed: watch::Sender::new(()),
+        };
         catalog.refresh(store);
         catalog
     }
@@ -170,6 +176,11 @@ impl Catalog {
         self.index.read().clone()
     }
 
+    /// A signal that fires when the view was remade.
+    pub(crate) fn signal(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
     /// Remakes the view from the definitions in `store`.
     pub(crate) fn refresh(&self, store: &Store) {
         let mut definitions = self.definitions.lock();
@@ -177,6 +188,7 @@ impl Catalog {
         let mut all = builtin::resources();
         all.extend(definitions.resources());
         *self.index.write() = Arc::new(Index::new(all));
+        self.changed.send_replace(());
     }
 }
 

@@ -56,6 +56,8 @@ struct Watcher {
     prefix: String,
     selector: Selector,
     signal: watch::Receiver<u64>,
+    /// Changes of definitions, which may be that of this resource.
+    definitions: watch::Receiver<()>,
     end: CancellationToken,
     /// What existed at the start and is still to be sent.
     initial: Option<(Page, usize)>,
@@ -89,6 +91,7 @@ impl Watcher {
             view,
             prefix: prefix(target),
             signal,
+            definitions: api.catalog.signal(),
             end: end.clone(),
             initial: None,
             owes_bookmark: options.initial_events == Some(true) && options.bookmarks,
@@ -137,6 +140,12 @@ impl Watcher {
             }
             tokio::select! {
                 changed = self.signal.changed() => changed.ok()?,
+                changed = self.definitions.changed() => {
+                    changed.ok()?;
+                    if self.is_outdated() {
+                        return None;
+                    }
+                }
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
                     return Some(self.bookmark().into());
@@ -145,6 +154,16 @@ impl Watcher {
                 () = self.end.cancelled() => return None,
             }
         }
+    }
+
+    /// Whether the resource is declared otherwise than when the watch began: as in kube-apiserver
+    /// the watch then ends, and the client starts one with the new schema.
+    fn is_outdated(&self) -> bool {
+        let Some(custom) = self.view.resource.custom() else { return false };
+        let resource = &self.view.resource;
+        let index = self.api.catalog.index();
+        let now = index.find(&resource.group, &resource.version, &resource.plural);
+        now.and_then(|r| r.custom()).is_none_or(|now| now.since != custom.since)
     }
 
     fn initial_chunk(&mut self) -> Option<Bytes> {

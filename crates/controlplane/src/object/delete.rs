@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Target, form, kind, meta, namespace, now};
+use super::{Target, kind, meta, namespace, now};
 use crate::api::Api;
 use crate::catalog::{DEFINITIONS, NAMESPACES};
 use crate::status::{About, Refused, Served};
@@ -195,7 +195,13 @@ fn check_preconditions(about: About<'_>, live: &Value, options: &DeleteOptions) 
 fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
     let mut new = live.clone();
     let finalizers = wanted_finalizers(target, &live, options);
-    new["metadata"]["finalizers"] = json!(finalizers);
+    if let Some(metadata) = new["metadata"].as_object_mut() {
+        if finalizers.is_empty() {
+            metadata.shift_remove("finalizers");
+        } else {
+            metadata.insert("finalizers".to_owned(), json!(finalizers));
+        }
+    }
     let grace = grace(target, &live, options);
     let held = grace > 0 || !finalizers.is_empty() || kind::held(target, &new);
     if !held {
@@ -205,7 +211,7 @@ fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
     if target.resource.is(NAMESPACES) {
         new["status"]["phase"] = json!("Terminating");
     }
-    if form::same(&live, &new) { Step::Wait } else { Step::Mark(new) }
+    if live == new { Step::Wait } else { Step::Mark(new) }
 }
 
 /// Sets the time of deletion, once; a later wish can only shorten the grace.

@@ -36,6 +36,11 @@ fn convert(resource: &Resource, value: &mut Value, revision: u64) {
 
 /// Rewrites an object of the version of `resource` to the one that is stored.
 pub(super) fn store(resource: &Resource, value: &mut Value) {
+    // kube-apiserver fills in defaults whenever it reads: also those of a status that a request
+    // for the object itself cannot carry.
+    if let Some(schema) = schema(resource) {
+        schema.default(value);
+    }
     if resource.group == "events.k8s.io" {
         super::kind::event_to_core(value);
     }
@@ -52,6 +57,7 @@ pub(super) fn decode(
 ) -> Served<Vec<String>> {
     let resource = &target.resource;
     check_type(resource, object)?;
+    drop_empty(object);
     let mut problems = write.body_problems.clone();
     let unknown = match schema(resource) {
         Some(schema) => {
@@ -182,24 +188,15 @@ pub(super) fn validate(target: &Target, new: &Value, old: Option<&Value>) -> Vec
     }
 }
 
-/// Whether two states differ in nothing but their revision and the times of managed fields.
-pub(super) fn same(old: &Value, new: &Value) -> bool {
-    bare(old) == bare(new)
-}
-
-fn bare(object: &Value) -> Value {
-    let mut object = object.clone();
+/// Leaves out the members of `metadata` that are empty, as Go does when it writes them.
+fn drop_empty(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("resourceVersion");
-        for entry in
-            metadata.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten()
-        {
-            if let Some(entry) = entry.as_object_mut() {
-                entry.shift_remove("time");
-            }
-        }
-        // An absent list and an empty one are one state.
-        metadata.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|a| !a.is_empty()));
+        metadata.retain(|_, member| match member {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => true,
+        });
     }
-    object
 }

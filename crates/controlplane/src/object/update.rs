@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::delete::is_last;
 use super::{Outcome, Target, Write, carry, form, kind, meta, metadata, text};
 use crate::api::Api;
+use crate::fields;
 use crate::schema::{FieldError, FieldErrorKind};
 use crate::status::{Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
@@ -98,7 +99,7 @@ impl Api {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
         let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
-        if form::same(&old, &new) {
+        if fields::same_but_times(&old, &new) {
             return Ok(done(live.clone()));
         }
         let delete = is_last(target, &new);

@@ -11,6 +11,8 @@ mod list;
 mod object;
 mod selector;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};

@@ -328,3 +328,119 @@ async fn nobody_gets_in_without_a_token() {
         401
     );
 }
+
+#[tokio::test]
+async fn a_reflector_follows() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    api.create(&PostParams::default(), &config_map("a")).await.unwrap();
+    let (reader, writer) = kube::runtime::reflector::store();
+    let mut follow = watcher(api.clone(), watcher::Config::default()).reflect(writer).boxed();
+    let mut until = async |names: &[&str]| {
+        loop {
+            let mut held: Vec<_> = reader.state().iter().map(|o| o.name_any()).collect();
+            held.sort();
+            if held == names {
+                return;
+            }
+            follow.try_next().await.unwrap().unwrap();
+        }
+    };
+    until(&["a"]).await;
+    api.create(&PostParams::default(), &config_map("b")).await.unwrap();
+    until(&["a", "b"]).await;
+    api.delete("a", &DeleteParams::default()).await.unwrap();
+    until(&["b"]).await;
+}
+
+#[tokio::test]
+async fn secrets_are_watched_by_metadata() {
+    let (_server, client) = toy::server();
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::default_namespaced(client.clone());
+    let secret = serde_json::from_value(json!({
+        "metadata": {"name": "s"}, "stringData": {"password": "hidden"},
+    }))
+    .unwrap();
+    let made = secrets.create(&PostParams::default(), &secret).await.unwrap();
+    assert_eq!(made.data.unwrap()["password"].0, b"hidden");
+    let metadata: Vec<_> = kube::runtime::metadata_watcher(secrets, watcher::Config::default())
+        .applied_objects()
+        .take(1)
+        .try_collect()
+        .await
+        .unwrap();
+    assert!(!serde_json::to_string(&metadata).unwrap().contains("aGlkZGVu"), "no data");
+    let request = http::Request::get("/api/v1/secrets")
+        .header("accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+        .body(Vec::new())
+        .unwrap();
+    let list: serde_json::Value = client.request(request).await.unwrap();
+    assert_eq!(list["kind"], "PartialObjectMetadataList");
+    assert_eq!(list["items"][0]["metadata"]["name"], "s");
+}
+
+#[tokio::test]
+async fn an_old_watch_is_told_to_start_over() {
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let first = api.create(&PostParams::default(), &config_map("x")).await.unwrap();
+    for n in 0..9000 {
+        let patch = Patch::Merge(json!({"data": {"n": n.to_string()}}));
+        api.patch("x", &PatchParams::default(), &patch).await.unwrap();
+    }
+    let from = first.resource_version().unwrap();
+    let mut watch = api.watch(&WatchParams::default(), &from).await.unwrap().boxed();
+    match watch.try_next().await.unwrap().unwrap() {
+        WatchEvent::Error(status) => {
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+        }
+        other => panic!("{other:?}"),
+    }
+    let exact = ListParams::default().at(&from).matching(kube::api::VersionMatch::Exact);
+    assert_eq!(refusal(&api.list(&exact).await.unwrap_err()).0, 410);
+    let future =
+        ListParams::default().at("99999999").matching(kube::api::VersionMatch::NotOlderThan);
+    assert_eq!(refusal(&api.list(&future).await.unwrap_err()).0, 504);
+}
+
+#[tokio::test]
+async fn real_definitions_are_served() {
+    let Some(folder) = testkit::corpus("crds") else { return };
+    let (_server, client) = toy::server();
+    let mut tally = testkit::Tally::new("controlplane crds");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "json") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        tally.record(&name, define(&client, &std::fs::read(&path).unwrap()).await);
+    }
+    tally.finish();
+}
+
+/// Defines a resource, and lists it in all its versions.
+async fn define(client: &Client, definition: &[u8]) -> Result<(), String> {
+    let request = http::Request::post(
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldValidation=Strict",
+    )
+    .body(definition.to_vec())
+    .unwrap();
+    let made: serde_json::Value = client.request(request).await.map_err(|e| e.to_string())?;
+    let spec = &made["spec"];
+    for version in spec["versions"].as_array().into_iter().flatten().filter(|v| v["served"] == true)
+    {
+        let path = format!(
+            "/apis/{}/{}/{}",
+            spec["group"].as_str().unwrap(),
+            version["name"].as_str().unwrap(),
+            spec["names"]["plural"].as_str().unwrap()
+        );
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        let list: serde_json::Value = client.request(request).await.map_err(|e| e.to_string())?;
+        if list["kind"] != spec["names"]["listKind"] {
+            return Err(format!("it is listed as {}", list["kind"]));
+        }
+    }
+    Ok(())
+}
