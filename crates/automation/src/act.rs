@@ -130,11 +130,13 @@ impl Work<'_> {
         let failed = |why: String| {
             Stop::fail(reason::UPDATE_FAILED, format!("failed to apply policies: {why}"))
         };
-        let update = self.it.spec.update.as_ref().ok_or_else(|| {
-            Stop::stall(reason::INVALID_UPDATE_STRATEGY, "no update strategy")
-        })?;
+        let update =
+            self.it.spec.update.as_ref().ok_or_else(|| {
+                Stop::stall(reason::INVALID_UPDATE_STRATEGY, "no update strategy")
+            })?;
         let namespace = self.it.namespace().unwrap_or_default();
-        let policies = self.policies.to_setters(&namespace).map_err(|why| failed(why.to_string()))?;
+        let policies =
+            self.policies.to_setters(&namespace).map_err(|why| failed(why.to_string()))?;
         let path = update.path.as_deref().unwrap_or_default();
         tree::plan(base, path, policies, self.context).await.map_err(failed)
     }

@@ -7,7 +7,11 @@ use git::Remote;
 use crate::Context;
 
 /// Logs in with an installation token of the GitHub App in `data`.
-pub(crate) async fn github(remote: &mut Remote, data: &Data, context: &Context) -> Result<(), String> {
+pub(crate) async fn github(
+    remote: &mut Remote,
+    data: &Data,
+    context: &Context,
+) -> Result<(), String> {
     let _ = (remote, data, context);
     Ok(())
 }

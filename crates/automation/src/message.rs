@@ -45,8 +45,10 @@ impl Message {
     /// Renders the message; errors are upstream's.
     pub(crate) fn render(&self) -> Result<Rendered, String> {
         let text = self.template.as_deref().filter(|text| !text.is_empty()).unwrap_or(DEFAULT);
-        let template = Template::parse("commit message", text, &FuncSet::hermetic())
-            .map_err(|error| format!("unable to create commit message template from spec: {error}"))?;
+        let template =
+            Template::parse("commit message", text, &FuncSet::hermetic()).map_err(|error| {
+                format!("unable to create commit message template from spec: {error}")
+            })?;
         let deprecated = Rc::new(Cell::new(false));
         let text = template
             .execute(&self.data(&deprecated), &Options::default())
@@ -81,7 +83,8 @@ impl Message {
             }
         }
         let each = list(CHANGE, each.into_iter().map(change).collect());
-        let files = self.files(|of| by_object(of.iter().map(|it| (&it.object, change(it))), CHANGE));
+        let files =
+            self.files(|of| by_object(of.iter().map(|it| (&it.object, change(it))), CHANGE));
         let (older, used) = (self.older(), Rc::clone(deprecated));
         Record::new("update.Result")
             .field("FileChanges", files)
@@ -106,7 +109,8 @@ impl Message {
         images.extend(self.changes.iter().filter_map(image));
         let images = list(IMAGE, images.into_values().collect());
         let objects = pairs(&self.changes);
-        let files = self.files(|of| Record::new("update.FileResult").field("Objects", pairs(of)).into());
+        let files =
+            self.files(|of| Record::new("update.FileResult").field("Objects", pairs(of)).into());
         Record::new("update.Result")
             .field("Files", files)
             .method("Images", "-> any", move |_| Ok(images.clone()))
@@ -121,9 +125,11 @@ impl Message {
         let image = self.images.get(policy)?;
         let text = image.to_string();
         let repository = Repository::parse(&image.name, false).ok();
-        let canonical = repository.as_ref().map_or_else(|| image.name.clone(), Repository::canonical);
+        let canonical =
+            repository.as_ref().map_or_else(|| image.name.clone(), Repository::canonical);
         let (registry, path) = canonical.split_once('/').unwrap_or(("", &canonical));
-        let identifier = image.digest.clone().filter(|it| !it.is_empty()).unwrap_or(image.tag.clone());
+        let identifier =
+            image.digest.clone().filter(|it| !it.is_empty()).unwrap_or(image.tag.clone());
         let string = |text: String| move |_: &[Value]| Ok(Value::string(text.as_str()));
         let policy = namespaced(namespace, policy);
         let value = Record::new("update.imageRef")
@@ -176,25 +182,23 @@ fn named(type_name: &str) -> Type {
 }
 
 /// Values grouped by object, in the order of the objects.
-fn by_object<'a>(
-    values: impl Iterator<Item = (&'a ObjectId, Value)>,
-    type_name: &str,
-) -> Value {
+fn by_object<'a>(values: impl Iterator<Item = (&'a ObjectId, Value)>, type_name: &str) -> Value {
     let mut objects: BTreeMap<&ObjectId, Vec<Value>> = BTreeMap::new();
     for (object, value) in values {
         objects.entry(object).or_default().push(value);
     }
-    let entries = objects.into_iter().map(|(object, values)| (key(object), list(type_name, values)));
+    let entries =
+        objects.into_iter().map(|(object, values)| (key(object), list(type_name, values)));
     Value::Map(Map::new(named("update.ObjectIdentifier"), Type::Any, entries))
 }
 
 fn key(object: &ObjectId) -> Key {
     let parts = [&object.api_version, &object.kind, &object.name, &object.namespace];
     let names = ["APIVersion", "Kind", "Name", "Namespace"];
-    let record = names
-        .iter()
-        .zip(parts)
-        .fold(Record::new("update.ObjectIdentifier"), |it, (name, part)| it.field(name, part.as_str()));
+    let record =
+        names.iter().zip(parts).fold(Record::new("update.ObjectIdentifier"), |it, (name, part)| {
+            it.field(name, part.as_str())
+        });
     Key::object(record.into(), parts.map(String::as_str))
 }
 
@@ -221,7 +225,11 @@ mod tests {
             automation: ("flux-system".into(), "fleet".into()),
             template: Some(template.into()),
             values: BTreeMap::from([("env".into(), "prod".into())]),
-            changes: vec![change("b.yaml", "two"), change("a.yaml", "one"), change("a.yaml", "two")],
+            changes: vec![
+                change("b.yaml", "two"),
+                change("a.yaml", "one"),
+                change("a.yaml", "two"),
+            ],
             images: BTreeMap::from([("nginx".into(), image)]),
         }
     }
@@ -233,10 +241,15 @@ mod tests {
     #[test]
     fn default_and_fields() {
         assert_eq!(render(""), DEFAULT);
-        assert_eq!(render("{{ .AutomationObject }} {{ .AutomationObject.Name }}"), "flux-system/fleet fleet");
+        assert_eq!(
+            render("{{ .AutomationObject }} {{ .AutomationObject.Name }}"),
+            "flux-system/fleet fleet"
+        );
         assert_eq!(render("{{ .Values.env }} {{ .Values.nope }}"), "prod <no value>");
         assert_eq!(
-            render("{{ range $f, $o := .Changed.FileChanges }}{{ $f }}:{{ range $id, $c := $o }} {{ $id.Kind }}/{{ $id.Name }}{{ end }};{{ end }}"),
+            render(
+                "{{ range $f, $o := .Changed.FileChanges }}{{ $f }}:{{ range $id, $c := $o }} {{ $id.Kind }}/{{ $id.Name }}{{ end }};{{ end }}"
+            ),
             "a.yaml: Deployment/one Deployment/two;b.yaml: Deployment/two;"
         );
         assert_eq!(
@@ -244,14 +257,18 @@ mod tests {
             "one=1 two=2 "
         );
         assert_eq!(
-            render("{{ range .Changed.Changes }}{{ .OldValue }} -> {{ .NewValue }} ({{ .Setter }}){{ end }}"),
+            render(
+                "{{ range .Changed.Changes }}{{ .OldValue }} -> {{ .NewValue }} ({{ .Setter }}){{ end }}"
+            ),
             "nginx:1.0 -> nginx:1.1 (apps:nginx)"
         );
     }
 
     #[test]
     fn older_fields_work_and_are_told() {
-        let older = message("{{ range .Updated.Images }}{{ . }} {{ .Repository }} {{ .Registry }} {{ .Name }} {{ .Identifier }} {{ .Policy }}{{ end }}");
+        let older = message(
+            "{{ range .Updated.Images }}{{ . }} {{ .Repository }} {{ .Registry }} {{ .Name }} {{ .Identifier }} {{ .Policy }}{{ end }}",
+        );
         let rendered = older.render().unwrap();
         assert_eq!(
             rendered.text,

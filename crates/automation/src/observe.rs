@@ -1,9 +1,13 @@
 //! Which policies take part, and with which images.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use api::{
     image::{ImagePolicy, ImageRef, ImageUpdateAutomation},
+    meta::{READY, Status as _},
     reason,
 };
 use controller::{Stop, Store};
@@ -17,7 +21,9 @@ pub(crate) struct Policies {
     /// Those that have chosen an image.
     pub(crate) chosen: BTreeMap<String, ImageRef>,
     /// Those that have not, or not yet.
-    pub(crate) waiting: Vec<String>,
+    pub(crate) waiting: BTreeSet<String>,
+    /// Those of them that say why they have not.
+    pub(crate) failing: BTreeSet<String>,
 }
 
 /// The selected policies of the automation's namespace.
@@ -37,10 +43,24 @@ pub(crate) fn policies(
             Some(latest) => {
                 policies.chosen.insert(policy.name_any(), latest);
             }
-            None => policies.waiting.push(policy.name_any()),
+            None => {
+                policies.waiting.insert(policy.name_any());
+                if is_failing(policy) {
+                    policies.failing.insert(policy.name_any());
+                }
+            }
         }
     }
     Ok(policies)
+}
+
+/// Whether a policy without an image says that there is something wrong with it; one that was just
+/// made does not.
+pub(crate) fn is_failing(policy: &ImagePolicy) -> bool {
+    let status = policy.status.as_ref();
+    let ready = status.and_then(|status| status.condition(READY));
+    status.is_none_or(|status| status.latest_ref.is_none())
+        && ready.is_some_and(|ready| ready.status == "False")
 }
 
 impl Policies {

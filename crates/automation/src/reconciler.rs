@@ -1,6 +1,6 @@
 //! One turn of an ImageUpdateAutomation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     image::{ImagePolicy, ImageRef, ImageUpdateAutomation},
@@ -29,20 +29,17 @@ impl AutomationReconciler {
         Self { context, policies: host.store(), repositories: host.store() }
     }
 
-    async fn run(
-        &self,
-        it: &ImageUpdateAutomation,
-        turn: &mut Turn,
-    ) -> Result<Report<Self>, Stop> {
+    async fn run(&self, it: &ImageUpdateAutomation, turn: &mut Turn) -> Result<Report<Self>, Stop> {
         let next = next(it)?;
         let policies = observe::policies(it, &self.policies)?;
         let source = source::source(it, &self.repositories, &self.context).await?;
         let now = turn.now();
-        if self.is_unchanged(it, &source, &policies.chosen).await? {
+        let told = turn.memo::<Told>().failing == policies.failing;
+        if told && self.is_unchanged(it, &source, &policies.chosen).await? {
             return Ok(report::unchanged(it, now, next));
         }
         let done = act::update(it, &source, &policies, &self.context, turn).await?;
-        let explanation = explain(turn, &done.markers);
+        let explanation = explain(turn.memo(), &done.markers, policies.failing);
         let mut report = report::updated(it, now, (done, &source.push, policies.chosen), next);
         report.events.extend(explanation);
         Ok(report)
@@ -99,7 +96,8 @@ impl Reconcile for AutomationReconciler {
 
     fn watches(&self) -> Vec<Watch> {
         let latest = |it: Option<&ImagePolicy>| {
-            it.and_then(|it| it.status.as_ref()).and_then(|status| status.latest_ref.clone())
+            let latest = it.and_then(|it| it.status.as_ref()?.latest_ref.clone());
+            (latest, it.is_some_and(observe::is_failing))
         };
         vec![
             Watch::on::<ImagePolicy>(move |before, after| latest(before) != latest(after)),
@@ -114,14 +112,25 @@ fn next(it: &ImageUpdateAutomation) -> Result<Next, Stop> {
     Ok(Next::Interval { every })
 }
 
+/// What this process told of markers left alone.
+#[derive(Debug, Default)]
+struct Told {
+    text: Option<String>,
+    failing: BTreeSet<String>,
+}
+
 /// The explanation of markers left alone, unless it was given before.
-fn explain(turn: &mut Turn, markers: &[Marked]) -> Option<controller::Event> {
-    let event = report::explanation(markers);
+fn explain(
+    told: &mut Told,
+    markers: &[Marked],
+    failing: BTreeSet<String>,
+) -> Option<controller::Event> {
+    let event = report::explanation(markers, &failing);
     let text = event.as_ref().map(|event| event.message.clone());
-    let told = turn.memo::<Option<String>>();
-    if *told == text {
+    told.failing = failing;
+    if told.text == text {
         return None;
     }
-    *told = text;
+    told.text = text;
     event
 }

@@ -1,6 +1,6 @@
 //! From what was done to what the status and the events say: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     image::{ImageRef, ImageUpdateAutomation, ImageUpdateAutomationStatus},
@@ -72,11 +72,20 @@ pub(crate) fn stopped(
     Ok(Report::new(begun(it, now), verdict))
 }
 
-/// What an event says of markers that were left alone; nothing if all were looked after.
-pub(crate) fn explanation(markers: &[Marked]) -> Option<Event> {
+/// What an event says of markers that were left alone; nothing if all were looked after. A policy
+/// without an image is worth a word only once it is among those `failing`.
+pub(crate) fn explanation(markers: &[Marked], failing: &BTreeSet<String>) -> Option<Event> {
+    let fails = |it: &Marked| {
+        let policy = it.setter.as_deref().and_then(|setter| setter.split(':').nth(1));
+        policy.is_some_and(|policy| failing.contains(policy))
+    };
     let left: Vec<&Marked> = markers
         .iter()
-        .filter(|it| !matches!(it.outcome, Outcome::Updated | Outcome::Same))
+        .filter(|it| match it.outcome {
+            Outcome::Updated | Outcome::Same => false,
+            Outcome::NotReady => fails(it),
+            _ => true,
+        })
         .collect();
     if left.is_empty() {
         return None;
@@ -134,22 +143,28 @@ mod tests {
 
     #[test]
     fn only_markers_left_alone_are_explained() {
-        assert_eq!(explanation(&[marked(Outcome::Same), marked(Outcome::Updated)]), None);
-        let event = explanation(&[marked(Outcome::Same), marked(Outcome::UnknownPolicy)]).unwrap();
+        let none = BTreeSet::new();
+        let explain = |markers: &[Marked]| explanation(markers, &none);
+        assert_eq!(explain(&[marked(Outcome::Same), marked(Outcome::Updated)]), None);
+        let event = explain(&[marked(Outcome::Same), marked(Outcome::UnknownPolicy)]).unwrap();
         assert_eq!(
             event.message,
             "1 marker was not updated:\na.yaml:3 apps:x: no such image policy in scope"
         );
+        assert_eq!(explain(&[marked(Outcome::NotReady)]), None, "the policy may just be new");
         let many = vec![marked(Outcome::NotReady); NAMED + 5];
-        assert!(explanation(&many).unwrap().message.ends_with("and 5 more"));
+        let failing = BTreeSet::from(["x".to_owned()]);
+        assert!(explanation(&many, &failing).unwrap().message.ends_with("and 5 more"));
     }
 
     #[test]
     fn an_intent_without_commit_is_taken_back() {
         let mut it = ImageUpdateAutomation::new("fleet", Default::default());
         it.status = Some(Status { last_push_commit: Some("abc".into()), ..Status::default() });
-        let done = Done { observed_revision: "main@sha1:1".into(), commit: None, markers: Vec::new() };
-        let push = Push { branch: "main".into(), switches: false, refspec: None, options: Vec::new() };
+        let done =
+            Done { observed_revision: "main@sha1:1".into(), commit: None, markers: Vec::new() };
+        let push =
+            Push { branch: "main".into(), switches: false, refspec: None, options: Vec::new() };
         let run = (done, &push, BTreeMap::new());
         let report = updated(&it, Timestamp::UNIX_EPOCH, run, Next::Idle);
         assert_eq!(report.status.last_push_commit, None);

@@ -125,10 +125,13 @@ fn push(git: &GitSpec, reference: Option<&GitRepositoryRef>) -> Result<Push, Str
             let switches = checkout.as_ref() != Some(&branch);
             (branch, switches)
         }
-        None => (inferred.ok_or(
-            "push spec not provided, and cannot be inferred from .spec.git.checkout.ref or \
+        None => (
+            inferred.ok_or(
+                "push spec not provided, and cannot be inferred from .spec.git.checkout.ref or \
              GitRepository .spec.ref",
-        )?, false),
+            )?,
+            false,
+        ),
     };
     let options = spec.options.unwrap_or_default().into_iter();
     let options = options.map(|(k, v)| if v.is_empty() { k } else { format!("{k}={v}") }).collect();
@@ -163,8 +166,9 @@ async fn remote(
             })?,
         ),
     };
-    let configured =
-        |why: git::Error| Refused::Fail(format!("failed to configure authentication options: {why}"));
+    let configured = |why: git::Error| {
+        Refused::Fail(format!("failed to configure authentication options: {why}"))
+    };
     let mut remote = Remote::from_secret(&spec.url, data.as_ref()).map_err(configured)?;
     if let Some(reference) = &spec.proxy_secret_ref {
         let data = secret::read(&context.client, namespace, &reference.name).await;
@@ -182,7 +186,8 @@ async fn remote(
 type Data = BTreeMap<String, Vec<u8>>;
 
 fn proxy(namespace: &str, name: &str, data: &Data) -> Result<git::Proxy, Refused> {
-    let text = |key: &str| data.get(key).map(|value| String::from_utf8_lossy(value).trim().to_owned());
+    let text =
+        |key: &str| data.get(key).map(|value| String::from_utf8_lossy(value).trim().to_owned());
     let address = text("address").filter(|address| !address.is_empty()).ok_or_else(|| {
         Refused::Fail(format!("secret '{namespace}/{name}': key 'address' not found"))
     })?;
@@ -252,15 +257,20 @@ mod tests {
 
     use super::*;
 
-    fn pushed(push_spec: Option<PushSpec>, reference: Option<GitRepositoryRef>) -> Result<(String, bool), String> {
+    fn pushed(
+        push_spec: Option<PushSpec>,
+        reference: Option<GitRepositoryRef>,
+    ) -> Result<(String, bool), String> {
         let git = GitSpec { push: push_spec, ..GitSpec::default() };
         push(&git, reference.as_ref()).map(|it| (it.branch, it.switches))
     }
 
     #[test]
     fn where_to_push() {
-        let to = |branch: &str| Some(PushSpec { branch: Some(branch.into()), ..PushSpec::default() });
-        let branch = |name: &str| Some(GitRepositoryRef { branch: Some(name.into()), ..Default::default() });
+        let to =
+            |branch: &str| Some(PushSpec { branch: Some(branch.into()), ..PushSpec::default() });
+        let branch =
+            |name: &str| Some(GitRepositoryRef { branch: Some(name.into()), ..Default::default() });
         let tag = || Some(GitRepositoryRef { tag: Some("v1".into()), ..Default::default() });
         assert_eq!(pushed(None, branch("main")), Ok(("main".into(), false)));
         assert_eq!(pushed(to("main"), branch("main")), Ok(("main".into(), false)));

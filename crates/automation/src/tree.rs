@@ -64,11 +64,7 @@ pub(crate) async fn plan(
 }
 
 /// The files that mention a marker.
-async fn marked(
-    snapshot: &Snapshot,
-    under: &str,
-    unmarked: Unmarked,
-) -> Result<Vec<File>, String> {
+async fn marked(snapshot: &Snapshot, under: &str, unmarked: Unmarked) -> Result<Vec<File>, String> {
     let known = unmarked.clone();
     let want = move |entry: &Entry| {
         // A link's content is the path it leads to; the file there is offered by itself.
@@ -126,9 +122,14 @@ mod tests {
 
     #[test]
     fn paths_are_cleaned() {
-        for (path, want) in
-            [("", ""), (".", ""), ("./", ""), ("./apps", "apps/"), ("/a//b/", "a/b/"), ("../..", "")]
-        {
+        for (path, want) in [
+            ("", ""),
+            (".", ""),
+            ("./", ""),
+            ("./apps", "apps/"),
+            ("/a//b/", "a/b/"),
+            ("../..", ""),
+        ] {
             assert_eq!(clean(path), want, "{path}");
         }
     }
