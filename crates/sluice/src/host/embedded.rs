@@ -71,10 +71,10 @@ impl Embedded {
 
     /// Ends the controllers, then the socket, then the state.
     pub(crate) async fn stop(self) {
-        self.server.shutdown();
         self.stop.cancel();
         // A task that panicked has ended as well.
         let _ = self.running.await;
+        self.server.shutdown();
         self.serving.abort();
     }
 }
