@@ -106,8 +106,7 @@ impl Reader<'_> {
                 tokens: &tokens,
             }),
         };
-        let request =
-            cloud::Request { provider, repository: &self.it.spec.image, identity, proxy };
+        let request = cloud::Request { provider, repository: &self.it.spec.image, identity, proxy };
         let login = self.context.cloud.login(&request).await.map_err(|error| error.to_string())?;
         Ok(Some(login.into()))
     }

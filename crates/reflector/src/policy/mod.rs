@@ -48,7 +48,10 @@ impl PolicyReconciler {
         let (namespace, name) = repository_key(it);
         let own = it.namespace().unwrap_or_default();
         let denied = |why: String| {
-            Stop::fail(reason::ACCESS_DENIED, format!("failed to get the referred ImageRepository: {why}"))
+            Stop::fail(
+                reason::ACCESS_DENIED,
+                format!("failed to get the referred ImageRepository: {why}"),
+            )
         };
         if self.context.options.no_cross_namespace_refs && namespace != own {
             return Err(denied(format!(
@@ -66,7 +69,9 @@ impl PolicyReconciler {
             ));
         };
         if namespace != own {
-            self.admitted(&repository, &own).await?.map_err(|why| denied(format!("access denied: {why}")))?;
+            self.admitted(&repository, &own)
+                .await?
+                .map_err(|why| denied(format!("access denied: {why}")))?;
         }
         Ok(repository)
     }

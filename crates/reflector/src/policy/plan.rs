@@ -140,7 +140,8 @@ mod tests {
     fn digests_are_asked_for_as_the_policy_says() {
         use ReflectionPolicy::{Always, IfNotPresent, Never};
         let known = image("1", Some("sha256:a"));
-        let ask = |latest: Option<&ImageRef>, how| digest(&with(latest.cloned(), how), &image("1", None));
+        let ask =
+            |latest: Option<&ImageRef>, how| digest(&with(latest.cloned(), how), &image("1", None));
         assert_eq!(ask(Some(&known), Never), Digest::Known(None));
         assert_eq!(ask(Some(&known), Always), Digest::Ask);
         assert_eq!(ask(Some(&known), IfNotPresent), Digest::Known(Some("sha256:a".into())));

@@ -132,7 +132,11 @@ mod tests {
         let it = scanned();
         let list = ["b".to_owned(), "a".to_owned()];
         let now = at(10, &list);
-        assert_eq!(due(&it, now), Due::In(Duration::from_secs(50)), "the order of the list is no change");
+        assert_eq!(
+            due(&it, now),
+            Due::In(Duration::from_secs(50)),
+            "the order of the list is no change"
+        );
         assert_eq!(due(&it, at(59, &list)), Due::In(Duration::from_secs(1)));
         assert_eq!(due(&it, at(60, &list)), Due::Now(Why::Interval));
         assert_eq!(due(&it, at(-5, &list)), Due::In(Duration::from_secs(60)), "clocks may differ");

@@ -160,7 +160,8 @@ fn scanned(
 ) -> Report<RepositoryReconciler> {
     let before = it.status.clone().unwrap_or_default();
     let last = before.last_scan_result.as_ref().and_then(|result| result.revision.as_deref());
-    let news = if last == Some(scan.revision()) { "tags did not change" } else { "successful scan" };
+    let news =
+        if last == Some(scan.revision()) { "tags did not change" } else { "successful scan" };
     let latest = scan.latest().to_vec();
     let status = ImageRepositoryStatus {
         last_scan_result: Some(ScanResult {
