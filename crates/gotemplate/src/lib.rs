@@ -32,6 +32,8 @@
 //! It does not do HTML escaping by context (html/template), and has no functions of Helm: those are
 //! registered by the caller with [`FuncSet::with`].
 
+#![deny(missing_docs)]
+
 mod codec;
 mod error;
 mod exec;

@@ -8,6 +8,15 @@ use crate::strconv::quote;
 use crate::text::Str;
 use crate::value::{Type, Value};
 
+/// Where an expression is evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'s> {
+    /// The cursor, for the arguments.
+    pub(super) dot: &'s Slot,
+    /// The node that an error of the function or method names.
+    pub(super) node: Id,
+}
+
 /// Arguments of a call: the nodes after the function's name, and what came through the pipeline.
 pub(super) struct Args<'a> {
     pub(super) nodes: &'a [Id],
@@ -24,7 +33,7 @@ impl Args<'_> {
     }
 }
 
-impl<'a> Exec<'a> {
+impl Exec<'_> {
     /// Evaluates a command; `piped` is the value of the command before it.
     pub(super) fn command(
         &mut self,
@@ -39,20 +48,20 @@ impl<'a> Exec<'a> {
         match self.source().node(first) {
             Node::Field(path) => {
                 self.at = first;
-                self.fields(dot, dot.clone(), first, path, args)
+                self.fields(Place { dot, node: first }, dot.clone(), path, args)
             }
             Node::Chain { node, fields } => {
                 self.at = first;
-                self.chain(dot, first, (*node, fields), args)
+                self.chain(Place { dot, node: first }, *node, fields, args)
             }
-            Node::Identifier(name) => self.function(dot, (first, id), name, args),
+            Node::Identifier(name) => self.function(Place { dot, node: id }, first, name, args),
             Node::Pipe(_) => {
                 self.not_a_function(first, &args)?;
                 self.nested(dot, first)
             }
             Node::Variable(path) => {
                 self.at = first;
-                self.variable_fields(dot, first, path, args)
+                self.variable_fields(Place { dot, node: first }, path, args)
             }
             _ => {
                 self.at = first;
@@ -90,28 +99,28 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Calls the function `name`; `nodes` are its own node and the one errors name.
+    /// Calls the function `name`, whose own node is `id`.
     pub(super) fn function(
         &mut self,
-        dot: &Slot,
-        nodes: (Id, Id),
+        place: Place<'_>,
+        id: Id,
         name: &Str,
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
-        self.at = nodes.0;
+        self.at = id;
         let text = name.text();
         let set = self.context.set;
         if let Some(function) = set.functions().get(&text) {
-            return self.call(dot, nodes.1, &text, function, args);
+            return self.call(place, &text, function, args);
         }
         let Some(function) = builtin(&text) else {
             let name = quote(name.bytes(), false);
             return Err(self.fail(&format!("{name} is not a defined function")));
         };
         match &text[..] {
-            "and" => self.short_circuit(dot, false, &text, args),
-            "or" => self.short_circuit(dot, true, &text, args),
-            _ => self.call(dot, nodes.1, &text, function, args),
+            "and" => self.short_circuit(place.dot, false, &text, args),
+            "or" => self.short_circuit(place.dot, true, &text, args),
+            _ => self.call(place, &text, function, args),
         }
     }
 
@@ -139,39 +148,38 @@ impl<'a> Exec<'a> {
 
     fn call(
         &mut self,
-        dot: &Slot,
-        node: Id,
+        place: Place<'_>,
         name: &str,
         function: &Function,
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
         let signature = function.signature();
-        let callee = self.callee(name, &args)?;
-        let values = self.arguments(dot, name, signature, args)?;
+        let callee = self.callee(name, &args);
+        let values = self.arguments(place.dot, name, signature, args)?;
         let context = *self.context;
         let mut call = Call::new(&values, &context).named(callee);
         let result = function.run(&mut call);
         let result = result.and_then(|value| self.weigh(value));
         let value = result.map_err(|fault| {
-            self.at = node;
+            self.at = place.node;
             self.fault(fault, name)
         })?;
         Ok(Slot::of(value, &signature.result))
     }
 
     /// For the function `call`: how its first argument is written.
-    fn callee(&self, name: &str, args: &Args<'_>) -> Result<String, Stop> {
+    fn callee(&self, name: &str, args: &Args<'_>) -> String {
         if name != "call" {
-            return Ok(String::new());
+            return String::new();
         }
         match (args.nodes.first(), &args.piped) {
-            (Some(node), _) => Ok(self.source().display(*node)),
+            (Some(node), _) => self.source().display(*node),
             (None, Some(slot)) => match &slot.value {
-                Value::String(text) => Ok(text.to_string()),
-                Value::Nil => Ok("<invalid Value>".to_owned()),
-                other => Ok(format!("<{} Value>", other.type_name())),
+                Value::String(text) => text.to_string(),
+                Value::Nil => "<invalid Value>".to_owned(),
+                other => format!("<{} Value>", other.type_name()),
             },
-            (None, None) => Ok(String::new()),
+            (None, None) => String::new(),
         }
     }
 

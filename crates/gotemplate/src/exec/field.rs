@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::command::Args;
+use super::command::{Args, Place};
 use super::{Exec, MissingKey, Stop};
 use crate::error::Fault;
 use crate::func::Slot;
@@ -11,29 +11,27 @@ use crate::strconv::quote;
 use crate::text::Str;
 use crate::value::{Kind, Map, Object, Type, Value};
 
-impl<'a> Exec<'a> {
+impl Exec<'_> {
     /// Walks a chain of fields; if the last is a method, it gets the arguments.
     pub(super) fn fields(
         &mut self,
-        dot: &Slot,
+        place: Place<'_>,
         receiver: Slot,
-        node: Id,
         path: &[Str],
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
         let Some((last, path)) = path.split_last() else { return Ok(receiver) };
         let mut receiver = receiver;
         for name in path {
-            receiver = self.field(dot, receiver, node, name, Args::none())?;
+            receiver = self.field(place, &receiver, name, Args::none())?;
         }
-        self.field(dot, receiver, node, last, args)
+        self.field(place, &receiver, last, args)
     }
 
     /// `$x.Field`.
     pub(super) fn variable_fields(
         &mut self,
-        dot: &Slot,
-        node: Id,
+        place: Place<'_>,
         path: &[Str],
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
@@ -45,30 +43,29 @@ impl<'a> Exec<'a> {
             }
             return Err(self.fail(&format!("can't give argument to non-function {name}")));
         }
-        self.fields(dot, value, node, fields, args)
+        self.fields(place, value, fields, args)
     }
 
     /// `(pipeline).Field`.
     pub(super) fn chain(
         &mut self,
-        dot: &Slot,
-        node: Id,
-        (term, fields): (Id, &[Str]),
+        place: Place<'_>,
+        term: Id,
+        fields: &[Str],
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
         if matches!(self.source().node(term), Node::Nil) {
-            let text = self.source().display(node);
+            let text = self.source().display(place.node);
             return Err(self.fail(&format!("indirection through explicit nil in {text}")));
         }
-        let receiver = self.arg_untyped(dot, term)?;
-        self.fields(dot, receiver, node, fields, args)
+        let receiver = self.arg_untyped(place.dot, term)?;
+        self.fields(place, receiver, fields, args)
     }
 
     fn field(
         &mut self,
-        dot: &Slot,
-        receiver: Slot,
-        node: Id,
+        place: Place<'_>,
+        receiver: &Slot,
         name: &Str,
         args: Args<'_>,
     ) -> Result<Slot, Stop> {
@@ -87,7 +84,7 @@ impl<'a> Exec<'a> {
             }
             Value::Object(object) => {
                 let object = Rc::clone(object);
-                if let Some(result) = self.member(dot, &object, node, name, args)? {
+                if let Some(result) = self.member(place, &object, name, args)? {
                     return Ok(result);
                 }
             }
@@ -103,20 +100,19 @@ impl<'a> Exec<'a> {
     /// A method, field or key of a declared type.
     fn member(
         &mut self,
-        dot: &Slot,
+        place: Place<'_>,
         object: &Rc<dyn Object>,
-        node: Id,
         name: &Str,
         args: Args<'_>,
     ) -> Result<Option<Slot>, Stop> {
         let text = name.text();
         if let Some(signature) = object.method(&text) {
-            let values = self.arguments(dot, &text, &signature, args)?;
+            let values = self.arguments(place.dot, &text, &signature, args)?;
             let values: Vec<Value> = values.into_iter().map(|slot| slot.value).collect();
             return match object.call(&text, &values) {
                 Ok(value) => Ok(Some(Slot::of(value, &signature.result))),
                 Err(why) => {
-                    self.at = node;
+                    self.at = place.node;
                     Err(self.fault(Fault::Failed(why), &text))
                 }
             };

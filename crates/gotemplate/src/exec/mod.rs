@@ -49,8 +49,8 @@ pub(crate) struct Context<'a> {
     pub(crate) budget: &'a Budget,
 }
 
-/// Why evaluation stops: boxed, since it is rare and evaluation results are many.
-type Stop = Box<Error>;
+/// Why evaluation stops.
+type Stop = Error;
 
 /// One execution.
 pub(crate) struct Exec<'a> {
@@ -105,7 +105,7 @@ impl<'a> Exec<'a> {
             depth: 0,
         };
         exec.push_list(tree.root, dot, None);
-        exec.drive().map_err(|stop| *stop)?;
+        exec.drive()?;
         Ok(exec.out)
     }
 
@@ -179,14 +179,14 @@ impl<'a> Exec<'a> {
     }
 
     fn branch(&mut self, branch: &'a Branch, dot: Slot, with: bool) -> Result<(), Stop> {
-        let keep = Some(self.variables.len());
+        let keep = self.variables.len();
         let value = self.pipeline(&dot, branch.pipe)?;
         if value.value.truth() {
-            self.push_list(branch.list, if with { value } else { dot }, keep);
+            self.push_list(branch.list, if with { value } else { dot }, Some(keep));
         } else if let Some(list) = branch.or_else {
-            self.push_list(list, dot, keep);
+            self.push_list(list, dot, Some(keep));
         } else {
-            self.variables.truncate(keep.unwrap_or_default());
+            self.variables.truncate(keep);
         }
         Ok(())
     }
@@ -291,7 +291,7 @@ impl<'a> Exec<'a> {
 
     /// An error at the current node.
     fn fail(&self, message: &str) -> Stop {
-        Box::new(Error::Exec { message: self.place(message), cause: None })
+        Error::Exec { message: self.place(message), cause: None }
     }
 
     fn place(&self, message: &str) -> String {
@@ -306,14 +306,14 @@ impl<'a> Exec<'a> {
         match fault {
             Fault::Failed(cause) => {
                 let message = self.place(&format!("error calling {name}: {cause}"));
-                Box::new(Error::Exec { message, cause: Some(cause) })
+                Error::Exec { message, cause: Some(cause) }
             }
             Fault::Limit(limit) => self.exhausted(Exhausted(limit)),
         }
     }
 
     fn exhausted(&self, exhausted: Exhausted) -> Stop {
-        Box::new(Error::Limit { template: self.tree.name.clone(), limit: exhausted.0 })
+        Error::Limit { template: self.tree.name.clone(), limit: exhausted.0 }
     }
 }
 

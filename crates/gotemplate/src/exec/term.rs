@@ -1,12 +1,12 @@
 //! Arguments: evaluated for the type of a parameter.
 
-use super::command::Args;
+use super::command::{Args, Place};
 use super::{Exec, Stop};
 use crate::func::Slot;
 use crate::parse::{Id, Node, Number};
 use crate::value::{Kind, Type, Value};
 
-impl<'a> Exec<'a> {
+impl Exec<'_> {
     /// Evaluates an argument for a parameter of type `ty`.
     pub(super) fn arg(&mut self, dot: &Slot, ty: &Type, id: Id) -> Result<Slot, Stop> {
         self.at = id;
@@ -37,13 +37,14 @@ impl<'a> Exec<'a> {
 
     /// The value of a term that is not a constant.
     fn dynamic(&mut self, dot: &Slot, id: Id) -> Result<Option<Slot>, Stop> {
+        let place = Place { dot, node: id };
         Ok(Some(match self.source().node(id) {
             Node::Dot => dot.clone(),
-            Node::Field(path) => self.fields(dot, dot.clone(), id, path, Args::none())?,
-            Node::Variable(path) => self.variable_fields(dot, id, path, Args::none())?,
+            Node::Field(path) => self.fields(place, dot.clone(), path, Args::none())?,
+            Node::Variable(path) => self.variable_fields(place, path, Args::none())?,
             Node::Pipe(_) => self.nested(dot, id)?,
-            Node::Identifier(name) => self.function(dot, (id, id), name, Args::none())?,
-            Node::Chain { node, fields } => self.chain(dot, id, (*node, fields), Args::none())?,
+            Node::Identifier(name) => self.function(place, id, name, Args::none())?,
+            Node::Chain { node, fields } => self.chain(place, *node, fields, Args::none())?,
             _ => return Ok(None),
         }))
     }
@@ -85,13 +86,10 @@ impl<'a> Exec<'a> {
                 return Err(self.fail(&format!("can't handle {text} for arg of type {ty}")));
             }
         };
-        match value {
-            Some(value) => Ok(Slot::bare(value)),
-            None => {
-                let text = self.source().display(id);
-                Err(self.fail(&format!("expected {expected}; found {text}")))
-            }
-        }
+        value.map(Slot::bare).ok_or_else(|| {
+            let text = self.source().display(id);
+            self.fail(&format!("expected {expected}; found {text}"))
+        })
     }
 
     /// A number where any type will do: its spelling decides.

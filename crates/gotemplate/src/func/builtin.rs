@@ -153,7 +153,7 @@ fn slice(call: &mut Call<'_>) -> Result<Value, Fault> {
         }
         Value::String(text) => text.len(),
         Value::List(list) => list.len(),
-        other => return Err(format!("can't slice item of type {}", pointed(&other)).into()),
+        other => return Err(format!("can't slice item of type {}", pointed(other)).into()),
     };
     let mut bounds = [0, size, size];
     for (bound, index) in bounds.iter_mut().zip(&indexes) {

@@ -1,4 +1,5 @@
 //! `eq`, `ne`, `lt`, `le`, `gt`, `ge`.
+#![expect(clippy::float_cmp, reason = "Go's comparison of floats is exact")]
 
 use super::Call;
 use crate::error::Fault;

@@ -50,7 +50,7 @@ impl Encoder<'_> {
                     return Ok(());
                 }
                 let items = list.items();
-                self.container(b"[]", items.len(), |encoder, at| encoder.value(&items[at]))?;
+                self.container(*b"[]", items.len(), |encoder, at| encoder.value(&items[at]))?;
             }
             Value::Map(map) if map.is_nil() => self.str("null"),
             Value::Map(map) => self.map(map)?,
@@ -62,7 +62,7 @@ impl Encoder<'_> {
                     return self.budget.nested(|| self.value(&shown));
                 }
                 let fields = object.fields();
-                self.container(b"{}", fields.len(), |encoder, at| {
+                self.container(*b"{}", fields.len(), |encoder, at| {
                     encoder.entry(fields[at].0.as_bytes(), &fields[at].1)
                 })?;
             }
@@ -88,7 +88,7 @@ impl Encoder<'_> {
             entries.push((name, value));
         }
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        self.container(b"{}", entries.len(), |encoder, at| {
+        self.container(*b"{}", entries.len(), |encoder, at| {
             encoder.entry(&entries[at].0, &entries[at].1)
         })
     }
@@ -101,7 +101,7 @@ impl Encoder<'_> {
 
     fn container(
         &mut self,
-        marks: &[u8; 2],
+        marks: [u8; 2],
         length: usize,
         item: impl Fn(&mut Self, usize) -> Result<(), Fault>,
     ) -> Result<(), Fault> {

@@ -1,98 +1,9 @@
 //! Template text to tokens, in the states and with the errors of Go's scanner.
 
+use super::token::{Item, Kind};
 use crate::strconv::quote;
 use crate::text::{self, RUNE_ERROR};
 use crate::unicode::{is_digit, is_letter, is_print};
-
-/// The kind of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Error,
-    Bool,
-    Char,
-    CharConstant,
-    Complex,
-    Assign,
-    Declare,
-    Eof,
-    Field,
-    Identifier,
-    LeftDelim,
-    LeftParen,
-    Number,
-    Pipe,
-    RawString,
-    RightDelim,
-    RightParen,
-    Space,
-    String,
-    Text,
-    Variable,
-    Block,
-    Break,
-    Continue,
-    Dot,
-    Define,
-    Else,
-    End,
-    If,
-    Nil,
-    Range,
-    Template,
-    With,
-}
-
-impl Kind {
-    fn keyword(word: &str) -> Option<Self> {
-        Some(match word {
-            "block" => Self::Block,
-            "break" => Self::Break,
-            "continue" => Self::Continue,
-            "define" => Self::Define,
-            "else" => Self::Else,
-            "end" => Self::End,
-            "if" => Self::If,
-            "nil" => Self::Nil,
-            "range" => Self::Range,
-            "template" => Self::Template,
-            "with" => Self::With,
-            _ => return None,
-        })
-    }
-
-    /// The keywords, and the dot, are declared last.
-    fn is_keyword(self) -> bool {
-        self as u8 >= Self::Block as u8
-    }
-}
-
-/// A token.
-#[derive(Debug, Clone)]
-pub(crate) struct Item {
-    pub(crate) kind: Kind,
-    /// Byte offset in the text.
-    pub(crate) at: usize,
-    /// The text of the token; of an error, the message.
-    pub(crate) text: String,
-    /// Line on which the token starts, from 1.
-    pub(crate) line: usize,
-}
-
-impl Item {
-    /// The token as errors name it.
-    pub(crate) fn describe(&self) -> String {
-        match self.kind {
-            Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.clone(),
-            kind if kind.is_keyword() => format!("<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let head: String = self.text.chars().take(10).collect();
-                format!("{}...", quote(head.as_bytes(), false))
-            }
-            _ => quote(self.text.as_bytes(), false),
-        }
-    }
-}
 
 /// What to do next: return the token, or go on in another state.
 enum Next {
@@ -104,6 +15,7 @@ enum Next {
 }
 
 /// The scanner.
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, as in Go's scanner")]
 pub(crate) struct Lexer<'a> {
     input: &'a str,
     left: &'a str,

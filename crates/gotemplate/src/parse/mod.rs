@@ -5,6 +5,7 @@ mod node;
 mod number;
 mod parser;
 mod pipeline;
+mod token;
 
 pub(crate) use lexer::is_name;
 pub(crate) use node::{Branch, Id, Node, Pipe, Source, Tree};

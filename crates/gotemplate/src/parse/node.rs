@@ -111,7 +111,7 @@ impl Source {
     /// `NAME:LINE:COLUMN`; the column counts bytes from 0, on the first line and on all others.
     pub(crate) fn location(&self, id: Id) -> String {
         let before = &self.text.as_bytes()[..self.offset(id).min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         format!("{}:{line}:{}", self.name, before.len() - start)
     }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::lexer::{Item, Kind, Lexer};
+use super::lexer::Lexer;
+use super::token::{Item, Kind};
 use super::{Branch, Id, Node, Source, Tree};
 use crate::error::Error;
 use crate::strconv::{quote, unquote};

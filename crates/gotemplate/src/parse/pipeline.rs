@@ -1,8 +1,8 @@
 //! Pipelines: declarations, commands and operands.
 
-use super::lexer::{Item, Kind};
 use super::node::Pipe;
 use super::parser::{Failure, Parser};
+use super::token::{Item, Kind};
 use super::{Id, Node, Number};
 use crate::limit::with_stack;
 use crate::strconv::quote;

@@ -166,7 +166,7 @@ impl Printer<'_> {
             (self.flags.sharp, u32::try_from(code).ok().and_then(char::from_u32))
             && is_print(rune)
         {
-            text.push_str(&format!(" '{rune}'"));
+            text.push_str(&[" '", &rune.to_string(), "'"].concat());
         }
         self.pad_spaces(text.as_bytes());
     }

@@ -12,10 +12,9 @@ impl Printer<'_> {
     pub(super) fn arg(&mut self, value: &Value, verb: char) -> Result<(), Exhausted> {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
-            (Value::Nil, _) => self.bad_verb(value, verb)?,
+            (Value::Nil, _) | (_, 'w') => self.bad_verb(value, verb)?,
             (_, 'T') => self.plain(value.type_name().as_bytes()),
             (_, 'p') => self.pointer(value, verb)?,
-            (_, 'w') => self.bad_verb(value, verb)?,
             _ => return self.value(value, verb, 0),
         }
         self.pay()
@@ -79,7 +78,7 @@ impl Printer<'_> {
     fn number(&mut self, value: &Value, number: Integer, verb: char) -> Result<(), Exhausted> {
         match verb {
             'v' if self.flags.sharp_v && value.kind().is_unsigned() => {
-                self.hex_number(number, true)
+                self.hex_number(number, true);
             }
             'v' | 'd' => self.integer(number, 'd'),
             'b' | 'o' | 'O' | 'x' | 'X' => self.integer(number, verb),
@@ -138,11 +137,11 @@ impl Printer<'_> {
     }
 
     fn list(&mut self, list: &List, verb: char, depth: usize) -> Result<(), Exhausted> {
-        if let Some(bytes) = list.as_bytes() {
-            if matches!(verb, 's' | 'q' | 'x' | 'X') {
-                self.string(&bytes, verb);
-                return Ok(());
-            }
+        if matches!(verb, 's' | 'q' | 'x' | 'X')
+            && let Some(bytes) = list.as_bytes()
+        {
+            self.string(&bytes, verb);
+            return Ok(());
         }
         let element = list.element();
         if self.flags.sharp_v {

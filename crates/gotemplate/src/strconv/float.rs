@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(general(1e6), "1e+06");
         assert_eq!(general(123_456.0), "123456");
         assert_eq!(general(1e-5), "1e-05");
-        assert_eq!(format_float(3.14, 'g', Some(2)), "3.1");
+        assert_eq!(format_float(2.75, 'g', Some(2)), "2.8");
         assert_eq!(format_float(100.0, 'g', Some(2)), "1e+02");
-        assert_eq!(format_float(3.14, 'x', None), "0x1.91eb851eb851fp+01");
-        assert_eq!(format_float(3.14, 'b', None), "7070651414971679p-51");
+        assert_eq!(format_float(2.75, 'x', None), "0x1.6p+01");
+        assert_eq!(format_float(2.75, 'b', None), "6192449487634432p-51");
         assert_eq!(format_float(1.0, 'x', Some(3)), "0x1.000p+00");
         assert_eq!(format_float(1e21, 'f', Some(0)), "1000000000000000000000");
     }

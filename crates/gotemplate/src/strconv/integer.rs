@@ -52,7 +52,7 @@ fn prefixed(text: &str) -> Option<(String, u32)> {
 /// What Go's conversion of a float to `int64` gives on amd64: out of range is the smallest number.
 pub(crate) fn wrap_float(number: f64) -> i64 {
     const EDGE: f64 = 9_223_372_036_854_775_808.0;
-    if number >= -EDGE && number < EDGE {
+    if (-EDGE..EDGE).contains(&number) {
         #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
         let whole = number as i64;
         whole

@@ -66,9 +66,8 @@ fn hex(out: &mut String, prefix: &str, code: u32, width: usize) {
 /// `strconv.CanBackquote`: whether a raw string literal can hold the text on one line.
 pub(crate) fn can_backquote(bytes: &[u8]) -> bool {
     text::runes(bytes).all(|(at, rune)| match rune {
-        '\u{FEFF}' | '`' | '\u{7F}' => false,
         '\t' => true,
-        '\0'..='\u{1F}' => false,
+        '\u{FEFF}' | '`' | '\u{7F}' | '\0'..='\u{1F}' => false,
         RUNE_ERROR => bytes[at..].starts_with("\u{FFFD}".as_bytes()),
         _ => true,
     })

@@ -1,4 +1,5 @@
 //! Go's `reflect.DeepEqual` and `==`.
+#![expect(clippy::float_cmp, reason = "Go's comparison of floats is exact")]
 
 use super::{Object, Value};
 use crate::limit::{Budget, Exhausted};

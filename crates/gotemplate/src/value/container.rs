@@ -233,8 +233,7 @@ fn bury(mut values: Vec<Value>) {
             }
             Value::Map(Map(cell)) => {
                 if let Some(mut cell) = Rc::into_inner(cell) {
-                    let entries = cell.entries.get_mut().take().unwrap_or_default();
-                    values.extend(entries.into_values());
+                    values.extend(cell.entries.get_mut().take().unwrap_or_default().into_values());
                 }
             }
             _ => {}

@@ -3,6 +3,16 @@
 use gotemplate::Value;
 use gotemplate::{Call, Fault, FuncSet, Function, Key, Map, Options, Record, Set, Template, Type};
 
+/// Templates are parsed once and executed anywhere; only values stay on their thread.
+#[test]
+fn templates_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Template>();
+    shared::<Set>();
+    shared::<FuncSet>();
+    shared::<gotemplate::Error>();
+}
+
 /// What a commit message template sees, in small.
 fn data() -> Value {
     let object = Record::new("types.NamespacedName")

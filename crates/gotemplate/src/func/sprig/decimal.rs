@@ -1,6 +1,7 @@
 //! Decimal arithmetic on floats, as shopspring/decimal does it.
 
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 use crate::strconv::format_float;
 
@@ -118,7 +119,7 @@ impl Digits {
         let mut limbs = self.0.iter().rev();
         let mut text = limbs.next().map_or_else(|| "0".to_owned(), u32::to_string);
         for limb in limbs {
-            text.push_str(&format!("{limb:09}"));
+            let _ = write!(text, "{limb:09}");
         }
         text
     }
@@ -226,6 +227,7 @@ impl PartialOrd for Digits {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the result is exact")]
 mod tests {
     use super::*;
 

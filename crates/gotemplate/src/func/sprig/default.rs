@@ -18,6 +18,6 @@ pub(super) fn add(table: &mut Table) {
         Ok(call.values(0).iter().any(Value::is_full).into())
     });
     table.add(&["ternary"], "any, any, bool -> any", |call| {
-        Ok(call.value(if call.bool(2) { 0 } else { 1 }))
+        Ok(call.value(usize::from(!call.bool(2))))
     });
 }

@@ -1,5 +1,7 @@
 //! Checksums.
 
+use std::fmt::Write;
+
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -14,9 +16,13 @@ pub(super) fn add(table: &mut Table) {
     });
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the body of a function")]
 fn sum<D: Digest>(call: &mut Call<'_>) -> Answer {
-    let digest = D::digest(call.str(0).bytes());
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    let mut text = String::new();
+    for byte in D::digest(call.str(0).bytes()) {
+        write!(text, "{byte:02x}").expect("because writing to a string cannot fail");
+    }
+    Ok(text.into())
 }
 
 fn adler32(bytes: &[u8]) -> u32 {

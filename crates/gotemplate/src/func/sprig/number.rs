@@ -1,4 +1,7 @@
 //! Numbers: conversion, arithmetic, sequences.
+#![expect(clippy::float_cmp, reason = "Go's max and min compare floats exactly")]
+
+use std::ops::Range;
 
 use super::cast::{to_float, to_int};
 use super::decimal::{Decimal, Operation};
@@ -44,25 +47,25 @@ fn integers(table: &mut Table) {
     table.add(&["add1"], "any -> int64", |call| {
         Ok(Value::int64(to_int(&call.value(0)).wrapping_add(1)))
     });
-    table.add(&["add"], "...any -> int64", |call| fold(call, 0, 0, i64::wrapping_add));
+    table.add(&["add"], "...any -> int64", |call| Ok(fold(call, 0, 0, i64::wrapping_add)));
     table.add(&["sub"], "any, any -> int64", |call| {
         Ok(Value::int64(to_int(&call.value(0)).wrapping_sub(to_int(&call.value(1)))))
     });
     table.add(&["div"], "any, any -> int64", |call| divide(call, i64::wrapping_div));
     table.add(&["mod"], "any, any -> int64", |call| divide(call, i64::wrapping_rem));
     table.add(&["mul"], "any, ...any -> int64", |call| {
-        fold(call, to_int(&call.value(0)), 1, i64::wrapping_mul)
+        Ok(fold(call, to_int(&call.value(0)), 1, i64::wrapping_mul))
     });
     table.add(&["biggest", "max"], "any, ...any -> int64", |call| {
-        fold(call, to_int(&call.value(0)), 1, i64::max)
+        Ok(fold(call, to_int(&call.value(0)), 1, i64::max))
     });
     table.add(&["min"], "any, ...any -> int64", |call| {
-        fold(call, to_int(&call.value(0)), 1, i64::min)
+        Ok(fold(call, to_int(&call.value(0)), 1, i64::min))
     });
 }
 
-fn fold(call: &Call<'_>, first: i64, from: usize, step: fn(i64, i64) -> i64) -> Answer {
-    Ok(Value::int64(call.values(from).iter().map(to_int).fold(first, step)))
+fn fold(call: &Call<'_>, first: i64, from: usize, step: fn(i64, i64) -> i64) -> Value {
+    Value::int64(call.values(from).iter().map(to_int).fold(first, step))
 }
 
 fn divide(call: &Call<'_>, operation: fn(i64, i64) -> i64) -> Answer {
@@ -144,10 +147,10 @@ fn round(call: &Call<'_>) -> f64 {
 fn sequences(table: &mut Table) {
     table.add(&["until"], "int -> []int", |call| {
         let count = call.int(0);
-        list(&until_step(call, 0, count, if count < 0 { -1 } else { 1 })?)
+        Ok(list(&until_step(call, 0..count, if count < 0 { -1 } else { 1 })?))
     });
     table.add(&["untilStep"], "int, int, int -> []int", |call| {
-        list(&until_step(call, call.int(0), call.int(1), call.int(2))?)
+        Ok(list(&until_step(call, call.int(0)..call.int(1), call.int(2))?))
     });
     table.add(&["seq"], "...int -> string", |call| {
         let toward = |start: i64, end: i64| if end < start { -1 } else { 1 };
@@ -160,25 +163,26 @@ fn sequences(table: &mut Table) {
         if end < start && step > 0 {
             return Ok("".into());
         }
-        let stop = end.wrapping_add(toward(start, end));
-        let numbers = until_step(call, start, stop, step)?;
+        let after = end.wrapping_add(toward(start, end));
+        let numbers = until_step(call, start..after, step)?;
         let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
         Ok(Value::string(numbers.join(" ")))
     });
 }
 
-fn list(numbers: &[i64]) -> Answer {
+fn list(numbers: &[i64]) -> Value {
     let numbers = numbers.iter().copied().map(Value::int).collect();
-    Ok(Value::List(List::new(Type::INT, numbers)))
+    Value::List(List::new(Type::INT, numbers))
 }
 
-/// The numbers from `start` up or down to, and without, `stop`.
-fn until_step(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Fault> {
-    let down = stop < start;
+/// The numbers from the start of a range up or down to, and without, its end.
+fn until_step(call: &Call<'_>, range: Range<i64>, step: i64) -> Result<Vec<i64>, Fault> {
+    let Range { start, end } = range;
+    let down = end < start;
     if step == 0 || (step < 0) != down {
         return Ok(Vec::new());
     }
-    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    let count = start.abs_diff(end).div_ceil(step.unsigned_abs());
     call.budget().values(usize::try_from(count).unwrap_or(usize::MAX))?;
     let mut numbers = Vec::new();
     let mut number = start;

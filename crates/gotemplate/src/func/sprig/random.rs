@@ -1,5 +1,7 @@
 //! Randomness, environment and network: what only a host can give.
 
+use std::fmt::Write;
+
 use super::{Answer, Call, Table};
 use crate::codec::BASE64;
 use crate::error::Fault;
@@ -29,7 +31,9 @@ pub(super) fn add(table: &mut Table) {
             all.swap(at, usize::try_from(other).unwrap_or_default());
         }
         let mut out = Vec::new();
-        all.into_iter().for_each(|rune| push_rune(&mut out, rune));
+        for rune in all {
+            push_rune(&mut out, rune);
+        }
         Ok(Value::string(out))
     });
     table.add(&["uuidv4"], "-> string", uuid);
@@ -97,7 +101,7 @@ fn uuid(call: &mut Call<'_>) -> Answer {
         if matches!(at, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push_str(&format!("{byte:02x}"));
+        let _ = write!(text, "{byte:02x}");
     }
     Ok(text.into())
 }

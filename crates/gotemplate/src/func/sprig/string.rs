@@ -19,26 +19,26 @@ fn change(table: &mut Table) {
     table.add(&["trim"], "string -> string", |call| {
         Ok(Value::string(text::trim_space(call.str(0).bytes())))
     });
-    table.add(&["upper"], "string -> string", |call| map(&call.str(0), to_upper));
-    table.add(&["lower"], "string -> string", |call| map(&call.str(0), to_lower));
+    table.add(&["upper"], "string -> string", |call| Ok(map(&call.str(0), to_upper)));
+    table.add(&["lower"], "string -> string", |call| Ok(map(&call.str(0), to_lower)));
     table.add(&["title"], "string -> string", |call| {
         let mut before = ' ';
-        map(&call.str(0), |rune| {
+        Ok(map(&call.str(0), |rune| {
             let start = is_separator(std::mem::replace(&mut before, rune));
             if start { to_title(rune) } else { rune }
-        })
+        }))
     });
     table.add(&["untitle"], "string -> string", |call| {
         let mut start = true;
-        map(&call.str(0), |rune| {
+        Ok(map(&call.str(0), |rune| {
             if text::is_space(rune) {
                 start = true;
                 return rune;
             }
             if std::mem::take(&mut start) { to_lower(rune) } else { rune }
-        })
+        }))
     });
-    table.add(&["swapcase"], "string -> string", swap_case);
+    table.add(&["swapcase"], "string -> string", |call| Ok(swap_case(&call.str(0))));
     table.add(&["repeat"], "int, string -> string", |call| {
         Ok(Value::string(repeat(call, call.str(1).bytes(), call.int(0))?))
     });
@@ -55,8 +55,8 @@ fn change(table: &mut Table) {
         let (start, hay) = (call.str(0), call.str(1));
         Ok(Value::string(hay.bytes().strip_prefix(start.bytes()).unwrap_or(hay.bytes())))
     });
-    table.add(&["nospace"], "string -> string", no_space);
-    table.add(&["initials"], "string -> string", initials);
+    table.add(&["nospace"], "string -> string", |call| Ok(no_space(call.str(0))));
+    table.add(&["initials"], "string -> string", |call| Ok(initials(&call.str(0))));
     table.add(&["indent"], "int, string -> string", |call| {
         Ok(Value::string(indent(call, call.int(0), &call.str(1))?))
     });
@@ -107,10 +107,10 @@ fn cut(table: &mut Table) {
         Ok(Value::string(&hay.bytes()[at(start)..at(end)]))
     });
     table.add(&["split"], "string, string -> any", |call| {
-        numbered(&split(call.str(1).bytes(), call.str(0).bytes(), None))
+        Ok(numbered(&split(call.str(1).bytes(), call.str(0).bytes(), None)))
     });
     table.add(&["splitn"], "string, int, string -> any", |call| {
-        numbered(&split(call.str(2).bytes(), call.str(0).bytes(), limit(call.int(1))))
+        Ok(numbered(&split(call.str(2).bytes(), call.str(0).bytes(), limit(call.int(1)))))
     });
     table.add(&["splitList"], "string, string -> []string", |call| {
         Ok(Value::strings(split(call.str(1).bytes(), call.str(0).bytes(), None)))
@@ -150,12 +150,12 @@ fn test(table: &mut Table) {
 
 fn combine(table: &mut Table) {
     table.add(&["quote"], "...any -> string", |call| {
-        joined(call, |call, value| Ok(quote(&shown(call, value)?, false).into_bytes()))
+        joined(call, |value| Ok(quote(&shown(call, value)?, false).into_bytes()))
     });
     table.add(&["squote"], "...any -> string", |call| {
-        joined(call, |call, value| Ok([b"'", &call.text(value)?[..], b"'"].concat()))
+        joined(call, |value| Ok([b"'", &call.text(value)?[..], b"'"].concat()))
     });
-    table.add(&["cat"], "...any -> string", |call| joined(call, |call, value| call.text(value)));
+    table.add(&["cat"], "...any -> string", |call| joined(call, |value| call.text(value)));
     table.add(&["toString"], "any -> string", |call| {
         Ok(Value::string(shown(call, &call.value(0))?))
     });
@@ -207,25 +207,25 @@ fn strings(call: &Call<'_>, value: &Value) -> Result<List, Fault> {
 }
 
 /// All arguments that are not nil, each in the form `form` gives it, with spaces between them.
-fn joined(call: &Call<'_>, form: impl Fn(&Call<'_>, &Value) -> Result<Vec<u8>, Fault>) -> Answer {
+fn joined(call: &Call<'_>, form: impl Fn(&Value) -> Result<Vec<u8>, Fault>) -> Answer {
     let mut out = Vec::new();
     let values = call.values(0);
     for (at, value) in values.iter().filter(|value| !matches!(value, Value::Nil)).enumerate() {
         if at > 0 {
             out.push(b' ');
         }
-        out.append(&mut form(call, value)?);
+        out.append(&mut form(value)?);
     }
     Ok(Value::string(out))
 }
 
 /// Each rune replaced by another.
-fn map(hay: &Str, mut replace: impl FnMut(char) -> char) -> Answer {
+fn map(hay: &Str, mut replace: impl FnMut(char) -> char) -> Value {
     let mut out = Vec::with_capacity(hay.len());
     for (_, rune) in runes(hay.bytes()) {
         push_rune(&mut out, replace(rune));
     }
-    Ok(Value::string(out))
+    Value::string(out)
 }
 
 /// What separates words for `title`.
@@ -236,9 +236,9 @@ fn is_separator(rune: char) -> bool {
     !is_letter(rune) && !is_digit(rune) && text::is_space(rune)
 }
 
-fn swap_case(call: &mut Call<'_>) -> Answer {
+fn swap_case(hay: &Str) -> Value {
     let mut start = true;
-    map(&call.str(0), |rune| {
+    map(hay, |rune| {
         if is_upper(rune) || is_title(rune) {
             start = false;
             to_lower(rune)
@@ -252,20 +252,19 @@ fn swap_case(call: &mut Call<'_>) -> Answer {
 }
 
 /// Sprig takes each byte for a rune here; a text without white space stays as it is.
-fn no_space(call: &mut Call<'_>) -> Answer {
-    let hay = call.str(0);
+fn no_space(hay: Str) -> Value {
     if !hay.bytes().iter().any(|byte| text::is_space(char::from(*byte))) {
-        return Ok(Value::String(hay));
+        return Value::String(hay);
     }
     let kept = hay.bytes().iter().map(|byte| char::from(*byte));
-    Ok(Value::string(kept.filter(|rune| !text::is_space(*rune)).collect::<String>()))
+    Value::string(kept.filter(|rune| !text::is_space(*rune)).collect::<String>())
 }
 
 /// Sprig takes each byte for a rune here, too.
-fn initials(call: &mut Call<'_>) -> Answer {
+fn initials(hay: &Str) -> Value {
     let mut out = String::new();
     let mut gap = true;
-    for byte in call.str(0).bytes() {
+    for byte in hay.bytes() {
         let rune = char::from(*byte);
         if text::is_space(rune) {
             gap = true;
@@ -273,7 +272,7 @@ fn initials(call: &mut Call<'_>) -> Answer {
             out.push(rune);
         }
     }
-    Ok(Value::string(out))
+    Value::string(out)
 }
 
 fn repeat(call: &Call<'_>, unit: &[u8], count: i64) -> Result<Vec<u8>, Fault> {
@@ -324,9 +323,9 @@ pub(super) fn limit(count: i64) -> Option<usize> {
 }
 
 /// The parts as a map with the keys `_0`, `_1` …
-fn numbered(parts: &[&[u8]]) -> Answer {
+fn numbered(parts: &[&[u8]]) -> Value {
     let parts = parts.iter().enumerate();
-    Ok(Value::string_map(parts.map(|(at, part)| (format!("_{at}"), *part))))
+    Value::string_map(parts.map(|(at, part)| (format!("_{at}"), *part)))
 }
 
 /// The text cut to `width` bytes with dots where something is left out; `offset` is where the

@@ -1,7 +1,6 @@
 //! `wrap` and `wrapWith`, as goutils wraps lines: by bytes, words separated by spaces.
 
 use super::{Answer, Call, Table};
-use crate::error::Fault;
 use crate::value::Value;
 
 pub(super) fn add(table: &mut Table) {
@@ -27,14 +26,14 @@ fn width(call: &Call<'_>) -> usize {
 
 fn answer(call: &Call<'_>, wrapping: &Wrapping<'_>, text: usize) -> Answer {
     let text = call.str(text);
-    let lines = text.len() / wrapping.width + text.bytes().iter().filter(|b| **b == b' ').count();
+    let lines = text.len() / wrapping.width + memchr::memchr_iter(b' ', text.bytes()).count();
     let size = text.len().saturating_add(wrapping.line_end.len().saturating_mul(lines));
     call.reserve(size)?;
-    wrapping.wrap(text.bytes()).map(Value::string)
+    Ok(Value::string(wrapping.wrap(text.bytes())))
 }
 
 impl Wrapping<'_> {
-    fn wrap(&self, text: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn wrap(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
         while rest.len() > self.width {
@@ -56,6 +55,6 @@ impl Wrapping<'_> {
             rest = &rest[next..];
         }
         out.extend_from_slice(rest);
-        Ok(out)
+        out
     }
 }

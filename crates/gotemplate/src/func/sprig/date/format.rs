@@ -34,9 +34,13 @@ fn push(time: &Time, element: Element, out: &mut String) {
         Element::LongWeekDay => out.push_str(day_name),
         Element::WeekDay => out.push_str(&day_name[..3]),
         Element::Day => number(out, day, 0),
-        Element::UnderDay => out.push_str(&format!("{day:2}")),
+        Element::UnderDay => {
+            let _ = write!(out, "{day:2}");
+        }
         Element::ZeroDay => number(out, day, 2),
-        Element::UnderYearDay => out.push_str(&format!("{year_day:3}")),
+        Element::UnderYearDay => {
+            let _ = write!(out, "{year_day:3}");
+        }
         Element::ZeroYearDay => number(out, year_day, 3),
         Element::Hour => number(out, hour, 2),
         Element::Hour12 => number(out, hour12, 0),

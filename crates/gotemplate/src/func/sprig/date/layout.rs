@@ -1,5 +1,7 @@
 //! Go's layouts: a layout is the reference time written in the wanted form.
 
+use std::fmt::Write;
+
 use crate::text;
 
 /// An element of a layout.
@@ -39,6 +41,7 @@ pub(super) enum Element {
 }
 
 /// The form of a numeric offset.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent part of the form")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offset {
     /// UTC is written as `Z`.
@@ -134,7 +137,7 @@ pub(super) fn quote(value: &str) -> String {
             _ => {
                 let mut buffer = [0; 4];
                 for byte in rune.encode_utf8(&mut buffer).bytes() {
-                    out.push_str(&format!("\\x{byte:02x}"));
+                    let _ = write!(out, "\\x{byte:02x}");
                 }
             }
         }

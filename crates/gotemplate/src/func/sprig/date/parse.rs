@@ -216,7 +216,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn any_fraction(&mut self) -> Option<()> {
-        let length = (1..).take_while(|at| self.digit(*at)).count();
+        let length = self.rest[1..].bytes().take_while(u8::is_ascii_digit).count();
         let fraction = &self.take(length + 1)?[1..];
         self.set_fraction(fraction)
     }
@@ -256,13 +256,11 @@ impl<'a> Parser<'a, '_> {
         let mut valid = matches!(text[0], b'+' | b'-');
         for (at, part) in parts.iter_mut().enumerate().take(count) {
             let number = std::str::from_utf8(&text[1 + step * at..3 + step * at]);
-            match number.ok().and_then(digits) {
-                Some(number) => *part = number,
-                None => {
-                    valid = false;
-                    break;
-                }
-            }
+            let Some(number) = number.ok().and_then(digits) else {
+                valid = false;
+                break;
+            };
+            *part = number;
         }
         self.within(parts[0], 0..25, "time zone offset hour");
         self.within(parts[1], 0..61, "time zone offset minute");

@@ -149,13 +149,11 @@ fn hexadecimal<'a>(text: &str, rest: &'a str) -> Result<(char, &'a str), String>
         }
         let digit = next.and_then(|next| next.to_digit(16));
         let wider = digit.and_then(|digit| Some(code.checked_mul(16)? + digit));
-        match wider.filter(|code| *code <= 0x10_FFFF) {
-            Some(wider) => code = wider,
-            None => {
-                let part = &text[..text.len() - rest.len() + at];
-                return Err(error("invalid escape sequence", part));
-            }
-        }
+        let Some(wider) = wider.filter(|code| *code <= 0x10_FFFF) else {
+            let part = &text[..text.len() - rest.len() + at];
+            return Err(error("invalid escape sequence", part));
+        };
+        code = wider;
         count += 1;
     }
     // Half of a surrogate pair matches nothing; neither does the replacement in valid text.

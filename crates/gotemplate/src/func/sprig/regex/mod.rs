@@ -95,6 +95,7 @@ fn compile(call: &Call<'_>) -> Result<Expression, String> {
     Ok(Expression { regex, names })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the bodies of `both`")]
 fn find_all(call: &mut Call<'_>, it: &Expression) -> Answer {
     let hay = call.str(1);
     let limit = limit(call.int(2)).unwrap_or(usize::MAX);
@@ -106,6 +107,7 @@ fn find_all(call: &mut Call<'_>, it: &Expression) -> Answer {
     Ok(Value::strings(found))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the bodies of `both`")]
 fn split(call: &mut Call<'_>, it: &Expression) -> Answer {
     let hay = call.str(1);
     let (hay, limit) = (hay.bytes(), limit(call.int(2)));

@@ -215,7 +215,7 @@ impl<'a> Translator<'a> {
                     let flags = flags(&start[2..at]);
                     if rune == ':' {
                         let start = self.out.len();
-                        self.out.push_str(&format!("(?{flags}:"));
+                        let _ = write!(self.out, "(?{flags}:");
                         return self.enter(start);
                     }
                     if !flags.is_empty() {
