@@ -38,7 +38,6 @@ pub const CONTROLLER: &str = "image-automation-controller";
 
 /// How the controller behaves; the fields are upstream's flags and feature gates.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of upstream's")]
 pub struct Options {
     /// `--no-cross-namespace-refs`.
     pub no_cross_namespace_refs: bool,
@@ -46,8 +45,6 @@ pub struct Options {
     pub all_branch_references: bool,
     /// Gate `GitForcePushBranch`: a push branch other than the checkout branch may be overwritten.
     pub force_push_branch: bool,
-    /// Gate `ObjectLevelWorkloadIdentity`.
-    pub object_level_workload_identity: bool,
 }
 
 impl Default for Options {
@@ -56,7 +53,6 @@ impl Default for Options {
             no_cross_namespace_refs: false,
             all_branch_references: true,
             force_push_branch: true,
-            object_level_workload_identity: false,
         }
     }
 }
@@ -68,8 +64,8 @@ pub struct Context {
     pub client: kube::Client,
     /// Git repositories.
     pub mirrors: git::Mirrors,
-    /// Logins of clouds.
-    pub cloud: cloud::Cloud,
+    /// Tokens of GitHub Apps.
+    pub forge: forge::Forge,
     /// Where engines run.
     pub compute: controller::Compute,
     /// Files that are known to have no marker.

@@ -1,27 +1,52 @@
 //! Logins that are more than a Secret's user and password.
 
-use api::source::GitRepository;
+use std::collections::BTreeMap;
+
 use controller::secret::Data;
-use git::Remote;
+use forge::App;
+use git::{Auth, Remote};
+use http_client::{Identity, Options, Proxy, Roots, secret::Secret};
 
 use crate::Context;
 
-/// Logs in with an installation token of the GitHub App in `data`.
+/// Logs in with an installation token of the GitHub App in the Secret `name` (`namespace/name`).
 pub(crate) async fn github(
     remote: &mut Remote,
-    data: &Data,
+    (name, data): (&str, &Data),
     context: &Context,
 ) -> Result<(), String> {
-    let _ = (remote, data, context);
+    let app = App::parse(Secret { name, data }).map_err(|error| error.to_string())?;
+    let tenant = name.split('/').next().unwrap_or_default();
+    let options = options(remote)?;
+    let token = context.forge.app_token(&app, tenant, &options, remote.timeout).await;
+    let token = token.map_err(|error| error.to_string())?;
+    remote.auth = Auth::Basic { username: forge::USERNAME.to_owned(), password: token.token };
+    // Tokens come and go; whose mirror it is does not change with them.
+    remote.identity = Some(format!("github-app/{}/{:?}", app.id, app.installation));
     Ok(())
 }
 
-/// Logs in with an access token of Azure.
-pub(crate) async fn azure(
-    remote: &mut Remote,
-    repository: &GitRepository,
-    context: &Context,
-) -> Result<(), String> {
-    let _ = (remote, repository, context);
-    Ok(())
+/// The same CA, client certificate and proxy as for the repository.
+fn options(remote: &Remote) -> Result<Options, String> {
+    let proxy = match &remote.proxy {
+        None => Proxy::Environment,
+        Some(proxy) => {
+            let data: BTreeMap<String, Vec<u8>> = [
+                ("address", Some(&proxy.address)),
+                ("username", proxy.username.as_ref()),
+                ("password", proxy.password.as_ref()),
+            ]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?.clone().into_bytes())))
+            .collect();
+            let secret = Secret { name: "proxy", data: &data };
+            http_client::secret::proxy(secret).map_err(|error| error.to_string())?
+        }
+    };
+    let identity = remote.tls.client.clone();
+    Ok(Options {
+        roots: remote.tls.ca.clone().map_or(Roots::System, Roots::Added),
+        identity: identity.map(|(certificate, key)| Identity { certificate, key }),
+        proxy,
+    })
 }

@@ -11,7 +11,7 @@ use controller::{Stop, Store, secret};
 use git::{Reference, Remote, Signer};
 use kube::ResourceExt as _;
 
-use crate::Context;
+use crate::{Context, login};
 
 /// The branch that is checked out when nothing is said.
 const DEFAULT_BRANCH: &str = "master";
@@ -179,7 +179,7 @@ async fn remote(
         remote.timeout =
             api::duration::parse(timeout).map_err(|why| Refused::Fail(why.to_string()))?;
     }
-    login(&mut remote, repository, data.as_ref(), context).await?;
+    log_in(&mut remote, repository, data.as_ref(), context).await?;
     Ok(remote)
 }
 
@@ -195,7 +195,7 @@ fn proxy(namespace: &str, name: &str, data: &Data) -> Result<git::Proxy, Refused
 }
 
 /// Logs in where the provider is more than a Secret.
-async fn login(
+async fn log_in(
     remote: &mut Remote,
     repository: &GitRepository,
     data: Option<&Data>,
@@ -216,20 +216,14 @@ async fn login(
             let needed = "secretRef with github app data must be specified when provider is set to \
                           github";
             let data = data.filter(|_| has_app).ok_or_else(|| invalid(needed))?;
-            crate::login::github(remote, data, context).await.map_err(unconfigured)
+            let secret = repository.spec.secret_ref.clone().unwrap_or_default().name;
+            let name = format!("{}/{secret}", repository.namespace().unwrap_or_default());
+            login::github(remote, (&name, data), context).await.map_err(unconfigured)
         }
-        GitProvider::Azure => {
-            let named = repository.spec.service_account_name.as_deref().unwrap_or_default();
-            if !named.is_empty() && !context.options.object_level_workload_identity {
-                return Err(Refused::Stall(
-                    reason::FEATURE_GATE_DISABLED,
-                    "to use spec.serviceAccountName for provider authentication please enable the \
-                     ObjectLevelWorkloadIdentity feature gate in the controller"
-                        .to_owned(),
-                ));
-            }
-            crate::login::azure(remote, repository, context).await.map_err(unconfigured)
-        }
+        GitProvider::Azure => Err(invalid(
+            "provider 'azure' is not supported yet; use provider 'generic' with a token in the \
+             secretRef",
+        )),
     }
 }
 

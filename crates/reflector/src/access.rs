@@ -47,11 +47,13 @@ pub(crate) async fn of(context: &Context, it: &ImageRepository) -> Result<Access
         Some(credential) => credential,
         None => reader.pull_credential().await?,
     };
-    Ok(Access {
+    let access = Access {
         tenant: reader.namespace,
         http: Arc::new(options),
         credential: Arc::new(credential),
-    })
+    };
+    context.registry.check(&access).map_err(|error| error.to_string())?;
+    Ok(access)
 }
 
 struct Reader<'a> {

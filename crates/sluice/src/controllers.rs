@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use automation::AutomationReconciler;
 use cloud::{CacheOptions, Cloud, Endpoints, Environment};
 use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
+use forge::Forge;
 use http_client::Pool;
 use kube::Client;
 use reflector::{PolicyReconciler, RepositoryReconciler};
@@ -173,7 +174,7 @@ impl Shared {
         Ok(automation::Context {
             client: self.host.client().clone(),
             mirrors,
-            cloud: self.cloud.clone(),
+            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), setup.tokens),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),
             writers: automation::Writers::default(),

@@ -17,7 +17,7 @@ const RINGS: &[(&str, &[&str])] = &[
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("cloud", &["http-client"]),
-    ("forge", &["http-client"]),
+    ("forge", &["http-client", "cloud"]),
     ("registry", &["http-client", "cloud"]),
     ("git", &["http-client", "version"]),
     ("controller", &["api"]),

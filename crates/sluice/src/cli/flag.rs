@@ -149,7 +149,6 @@ impl Controllers {
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             all_branch_references: gates["GitAllBranchReferences"],
             force_push_branch: gates["GitForcePushBranch"],
-            object_level_workload_identity: identity,
         };
         setup.git.kex_algorithms.clone_from(&self.ssh_kex_algos);
         setup.git.host_key_algorithms.clone_from(&self.ssh_hostkey_algos);
