@@ -11,7 +11,7 @@ fn forbidden() -> Vec<String> {
         join(&["#[ig", "nore"]),
         join(&["FIX", "ME"]),
         join(&["/wo", "rk/"]),
-        join(&["/ro", "ot/"]),
+        join(&["/ro", "ot/."]),
         join(&["proxy.golang", ".org"]),
         join(&["index.crates", ".io"]),
         join(&["registry.npmjs", ".org"]),
