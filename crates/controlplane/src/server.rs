@@ -41,7 +41,8 @@ pub struct Server {
 impl Server {
     /// Opens the state and starts what runs beside requests.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let store = match &options.data_dir {
+        let Options { data_dir, tokens } = options;
+        let store = match &data_dir {
             None => Store::in_memory(WINDOW),
             Some(folder) => Store::durable(WINDOW, Box::new(Disk::open(folder)?))?,
         };
@@ -50,7 +51,7 @@ impl Server {
             make_namespace(&api, name)?;
         }
         let collector = Mutex::new(Some(Collector::start(&api)?));
-        let logins = Arc::new(Logins::new(&options.tokens));
+        let logins = Arc::new(Logins::new(tokens));
         let end = CancellationToken::new();
         Ok(Self { front: Front { api, login: Login::Trusted, logins, end }, collector })
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use parking_lot::RwLock;
 
@@ -64,8 +66,8 @@ pub(crate) struct Logins {
 
 impl Logins {
     /// The users of `tokens`.
-    pub(crate) fn new(tokens: &[Token]) -> Self {
-        let users = tokens.iter().filter(|t| !t.token.is_empty()).map(|token| {
+    pub(crate) fn new(tokens: Vec<Token>) -> Self {
+        let users = tokens.into_iter().filter(|t| !t.token.is_empty()).map(|token| {
             let groups: Vec<_> = token.groups.iter().map(String::as_str).collect();
             (digest(&token.token), User::new(&token.user, &groups))
         });
@@ -86,7 +88,7 @@ impl Logins {
     /// A new token for `user` until `ends`. Those that have ended are forgotten.
     pub(crate) fn issue(&self, user: User, ends: Timestamp) -> String {
         let secret: [u8; 32] = rand::random();
-        let token: String = secret.iter().map(|b| format!("{b:02x}")).collect();
+        let token = URL_SAFE_NO_PAD.encode(secret);
         let mut issued = self.issued.write();
         let now = Timestamp::now();
         issued.retain(|_, (_, ends)| *ends > now);

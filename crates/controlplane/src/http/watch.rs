@@ -63,10 +63,10 @@ struct Watcher {
     initial: Option<(Page, usize)>,
     /// The bookmark that ends the initial events is still owed.
     owes_bookmark: bool,
-    bookmarks: bool,
+    /// When the client is told the current revision again, if it wants to.
+    next_bookmark: Option<Instant>,
     cursor: u64,
     deadline: Instant,
-    next_bookmark: Instant,
     columns_sent: bool,
     failed: bool,
 }
@@ -95,10 +95,9 @@ impl Watcher {
             end: end.clone(),
             initial: None,
             owes_bookmark: options.initial_events == Some(true) && options.bookmarks,
-            bookmarks: options.bookmarks,
             cursor: if wanted == 0 { current } else { wanted },
             deadline,
-            next_bookmark: Instant::now() + BOOKMARK_EVERY,
+            next_bookmark: options.bookmarks.then(|| Instant::now() + BOOKMARK_EVERY),
             columns_sent: false,
             failed: false,
             selector: options.selector.clone(),
@@ -146,8 +145,8 @@ impl Watcher {
                         return None;
                     }
                 }
-                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
-                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+                () = until(self.next_bookmark) => {
+                    self.next_bookmark = Some(Instant::now() + BOOKMARK_EVERY);
                     return Some(self.bookmark().into());
                 }
                 () = tokio::time::sleep_until(self.deadline) => return self.last(),
@@ -220,13 +219,21 @@ impl Watcher {
     /// Before a watch ends in time, the client learns where to go on.
     fn last(&mut self) -> Option<Bytes> {
         self.failed = true;
-        self.bookmarks.then(|| self.bookmark().into())
+        self.next_bookmark.is_some().then(|| self.bookmark().into())
     }
 
     fn expired(&mut self, oldest: u64) -> Bytes {
         self.failed = true;
         let message = format!("too old resource version: {} ({})", self.cursor, oldest - 1);
         error_event(&Refused::expired(message))
+    }
+}
+
+/// Waits for a time, for ever if there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -74,7 +74,7 @@ impl Api {
         metadata.shift_remove("resourceVersion");
         metadata.insert("uid".to_owned(), json!(uid()));
         metadata.insert("creationTimestamp".to_owned(), json!(now()));
-        kind::before_create(self, target, object)?;
+        kind::before_create(self, target, object);
         let mut errors = meta::validate(&target.resource, object);
         errors.extend(form::validate(target, object, None));
         errors.extend(kind::validate(target, object, None));

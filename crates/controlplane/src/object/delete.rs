@@ -56,7 +56,7 @@ impl Api {
     pub(crate) async fn delete(&self, target: &Target, options: &DeleteOptions) -> Served<Deleted> {
         loop {
             let (live, step) = self.decide_delete(target, options)?;
-            let Some(change) = self.deletion(target, &live, &step) else {
+            let Some(change) = deletion(target, &live, &step) else {
                 return Ok(Deleted::Going(live));
             };
             if options.dry_run {
@@ -79,7 +79,7 @@ impl Api {
     ) -> Served<Deleted> {
         loop {
             let (live, step) = self.decide_delete(target, options)?;
-            let Some(change) = self.deletion(target, &live, &step) else {
+            let Some(change) = deletion(target, &live, &step) else {
                 return Ok(Deleted::Going(live));
             };
             let delete = change.delete;
@@ -145,24 +145,25 @@ impl Api {
         }
         let value = live.value();
         check_preconditions(target.about(), &value, options)?;
-        Ok((live, step(target, value, options)))
+        Ok((live, step(target, &value, options)))
     }
+}
 
-    fn deletion(&self, target: &Target, live: &Object, step: &Step) -> Option<store::Change> {
-        let draft = match step {
-            Step::Wait => return None,
-            Step::Remove => Draft::new(&live.value()),
-            Step::Mark(value) => Draft::new(value),
-        };
-        Some(store::Change {
-            resource: target.resource.store.clone(),
-            path: target.path(),
-            expect: Some(live.revision),
-            within: None,
-            draft,
-            delete: matches!(step, Step::Remove),
-        })
-    }
+/// The change that a step of deleting makes, if any.
+fn deletion(target: &Target, live: &Object, step: &Step) -> Option<store::Change> {
+    let draft = match step {
+        Step::Wait => return None,
+        Step::Remove => Draft::new(&live.value()),
+        Step::Mark(value) => Draft::new(value),
+    };
+    Some(store::Change {
+        resource: target.resource.store.clone(),
+        path: target.path(),
+        expect: Some(live.revision),
+        within: None,
+        draft,
+        delete: matches!(step, Step::Remove),
+    })
 }
 
 /// Whether nothing holds an object back any more that is being deleted.
@@ -192,9 +193,9 @@ fn check_preconditions(about: About<'_>, live: &Value, options: &DeleteOptions) 
     Ok(())
 }
 
-fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
+fn step(target: &Target, live: &Value, options: &DeleteOptions) -> Step {
     let mut new = live.clone();
-    let finalizers = wanted_finalizers(target, &live, options);
+    let finalizers = wanted_finalizers(target, live, options);
     if let Some(metadata) = new["metadata"].as_object_mut() {
         if finalizers.is_empty() {
             metadata.shift_remove("finalizers");
@@ -202,7 +203,7 @@ fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
             metadata.insert("finalizers".to_owned(), json!(finalizers));
         }
     }
-    let grace = grace(target, &live, options);
+    let grace = grace(target, live, options);
     let held = grace > 0 || !finalizers.is_empty() || kind::held(target, &new);
     if !held {
         return Step::Remove;
@@ -211,7 +212,7 @@ fn step(target: &Target, live: Value, options: &DeleteOptions) -> Step {
     if target.resource.is(NAMESPACES) {
         new["status"]["phase"] = json!("Terminating");
     }
-    if live == new { Step::Wait } else { Step::Mark(new) }
+    if *live == new { Step::Wait } else { Step::Mark(new) }
 }
 
 /// Sets the time of deletion, once; a later wish can only shorten the grace.

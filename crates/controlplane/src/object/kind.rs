@@ -6,7 +6,6 @@ use super::{Target, now, text};
 use crate::api::Api;
 use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
 use crate::schema::{FieldError, Schema};
-use crate::status::Served;
 
 /// Resources whose built-in strategy counts generations.
 const GENERATIONS: [&str; 6] = [
@@ -67,7 +66,7 @@ pub(super) fn has_items(value: &Value) -> bool {
 }
 
 /// Completes a new object.
-pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) -> Served<()> {
+pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) {
     let resource = &target.resource;
     if has_generation(resource) {
         object["metadata"]["generation"] = json!(1);
@@ -90,16 +89,10 @@ pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) -> S
         default_definition(object);
         establish(api, target, object);
     }
-    Ok(())
 }
 
 /// Completes the wanted state of an object.
-pub(super) fn before_update(
-    api: &Api,
-    target: &Target,
-    old: &Value,
-    object: &mut Value,
-) -> Served<()> {
+pub(super) fn before_update(api: &Api, target: &Target, old: &Value, object: &mut Value) {
     let resource = &target.resource;
     if resource.is(NAMESPACES) && target.subresource != "finalize" {
         object["spec"]["finalizers"] = old["spec"]["finalizers"].clone();
@@ -109,7 +102,6 @@ pub(super) fn before_update(
         default_definition(object);
         establish(api, target, object);
     }
-    Ok(())
 }
 
 /// Checks what schemas cannot say.
@@ -181,7 +173,7 @@ fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         for field in ["group", "scope"] {
             if old["spec"][field] != spec[field] {
                 errors.push(FieldError::invalid(
-                    &format!("spec.{field}"),
+                    format!("spec.{field}"),
                     &spec[field],
                     "field is immutable",
                 ));

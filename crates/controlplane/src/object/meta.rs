@@ -99,9 +99,7 @@ pub(super) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors: Vec<_> = IMMUTABLE
         .iter()
         .filter(|key| old[**key] != new[**key])
-        .map(|key| {
-            FieldError::invalid(&format!("metadata.{key}"), &new[*key], "field is immutable")
-        })
+        .map(|key| FieldError::invalid(format!("metadata.{key}"), &new[*key], "field is immutable"))
         .collect();
     if old["deletionTimestamp"].is_string() {
         let before = finalizers(old);
@@ -110,7 +108,7 @@ pub(super) fn validate_update(old: &Value, new: &Value) -> Vec<FieldError> {
             let list: Vec<_> = added.iter().map(|f| format!("{f:?}")).collect();
             errors.push(FieldError::forbidden(
                 "metadata.finalizers",
-                &format!(
+                format!(
                     "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
                     list.join(", ")
                 ),
@@ -176,9 +174,9 @@ fn check_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
         None => (None, key),
     };
     if name.contains('/') {
-        bad(&format!(
-            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        ));
+        bad(
+            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+        );
         return;
     }
     match prefix {

@@ -215,7 +215,8 @@ fn prepare(api: &Api, target: &Target, old: &Value, new: &mut Value) -> Served<(
     if live.get("generateName").is_some() {
         carry(live, metadata, "generateName");
     }
-    kind::before_update(api, target, old, new)
+    kind::before_update(api, target, old, new);
+    Ok(())
 }
 
 /// Counts up `metadata.generation` when what the user wants has changed.

@@ -1,4 +1,4 @@
-//! OpenAPI: what `kubectl explain` teaches from and clients check their requests against.
+//! `OpenAPI`: what `kubectl explain` teaches from and clients check their requests against.
 //!
 //! Version 3 has one document per group and version, made on demand. Version 2 has them all in one.
 
@@ -83,13 +83,11 @@ fn schemas(index: &Index, group: &str, version: &str, home: &str) -> BTreeMap<St
 
 /// The name of the schema of a kind.
 fn schema_name(group: &str, version: &str, kind: &str) -> String {
-    match builtin::type_name(group, version, kind) {
-        Some(name) => builtin::full_name(name),
-        None => {
-            let reversed: Vec<_> = group.split('.').rev().collect();
-            format!("{}.{version}.{kind}", reversed.join("."))
-        }
+    if let Some(name) = builtin::type_name(group, version, kind) {
+        return builtin::full_name(name);
     }
+    let reversed: Vec<_> = group.split('.').rev().collect();
+    format!("{}.{version}.{kind}", reversed.join("."))
 }
 
 /// `api/v1` or `apis/GROUP/VERSION`.

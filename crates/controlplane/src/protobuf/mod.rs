@@ -212,12 +212,11 @@ fn read_message(table: &Table, name: &str, bytes: &[u8], depth: usize) -> Result
         }
         "apiextensions.v1.JSONSchemaPropsOrArray" => {
             let plain = plain()?;
-            match plain.find(1) {
-                Some(schema) => schema_of(table, schema, depth)?,
-                None => {
-                    let schemas = plain.all(2).map(|s| schema_of(table, s, depth));
-                    Value::Array(schemas.collect::<Result<_, _>>()?)
-                }
+            if let Some(schema) = plain.find(1) {
+                schema_of(table, schema, depth)?
+            } else {
+                let schemas = plain.all(2).map(|s| schema_of(table, s, depth));
+                Value::Array(schemas.collect::<Result<_, _>>()?)
             }
         }
         _ => match table.list_of(name) {

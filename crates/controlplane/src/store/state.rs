@@ -154,11 +154,10 @@ impl State {
         }
         let previous = self.current(batch, &change.resource, &change.path);
         match (change.expect, &previous) {
-            (None, None) => {}
             (None, Some(_)) => return Err(Refusal::Exists),
             (Some(_), None) => return Err(Refusal::Gone),
             (Some(want), Some(now)) if want != now.revision => return Err(Refusal::Moved),
-            (Some(_), Some(_)) => {}
+            (None, None) | (Some(_), Some(_)) => {}
         }
         let revision = self.revision + 1 + batch.events.len() as u64;
         let object = Arc::new(change.draft.seal(revision));

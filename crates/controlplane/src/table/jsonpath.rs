@@ -1,4 +1,4 @@
-//! JSONPath as `kubectl` and printer columns use it: members, indices, slices, wildcards, unions,
+//! `JSONPath` as `kubectl` and printer columns use it: members, indices, slices, wildcards, unions,
 //! recursive descent and filters with one comparison.
 
 use serde_json::Value;
@@ -207,7 +207,6 @@ fn closing(text: &str) -> Option<usize> {
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '[' | '(') => depth += 1,
             (None, ']' | ')') => {
@@ -216,7 +215,7 @@ fn closing(text: &str) -> Option<usize> {
                     return Some(at);
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     None

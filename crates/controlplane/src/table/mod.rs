@@ -2,6 +2,7 @@
 
 mod age;
 mod builtin;
+mod cell;
 mod jsonpath;
 mod workload;
 
@@ -63,8 +64,8 @@ impl Table<'_> {
         let rows: Vec<_> = objects
             .iter()
             .map(|object| {
-                let cells = columns.iter().map(|c| c.3.show(object, self.now)).collect();
-                self.with_object(cells, object, api_version)
+                let cells: Vec<_> = columns.iter().map(|c| c.3.show(object, self.now)).collect();
+                self.with_object(&cells, object, api_version)
             })
             .collect();
         let columns: Vec<_> = columns
@@ -93,10 +94,10 @@ impl Table<'_> {
                 found.first().map_or(Value::Null, |value| self.cell(&column.kind, value))
             })
             .collect();
-        self.with_object(cells, object, api_version)
+        self.with_object(&cells, object, api_version)
     }
 
-    fn with_object(&self, cells: Vec<Value>, object: &Value, api_version: &str) -> Value {
+    fn with_object(&self, cells: &[Value], object: &Value, api_version: &str) -> Value {
         let mut row = json!({"cells": cells});
         match self.include {
             Include::None => {}
@@ -114,7 +115,9 @@ impl Table<'_> {
 
     fn cell(&self, kind: &str, value: &Value) -> Value {
         match (kind, value) {
-            ("string", Value::String(_)) => value.clone(),
+            ("string", Value::String(_))
+            | ("number", Value::Number(_))
+            | ("boolean", Value::Bool(_)) => value.clone(),
             ("string", Value::Null) => json!("<nil>"),
             ("string", other) => json!(other.to_string()),
             ("integer", Value::Number(number)) => number.as_i64().map_or_else(
@@ -122,7 +125,6 @@ impl Table<'_> {
                 || number.as_f64().map_or(Value::Null, |f| json!(f.trunc())),
                 |n| json!(n),
             ),
-            ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => value.clone(),
             ("date", Value::String(then)) => json!(age::age(then, self.now)),
             _ => Value::Null,
         }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::age;
-use super::builtin::{items, since, text};
+use super::cell::{items, since, text};
 
 /// What the table says of a Pod.
 pub(super) struct Pod {

@@ -363,7 +363,9 @@ async fn secrets_are_watched_by_metadata() {
     .unwrap();
     let made = secrets.create(&PostParams::default(), &secret).await.unwrap();
     assert_eq!(made.data.unwrap()["password"].0, b"hidden");
-    let metadata: Vec<_> = kube::runtime::metadata_watcher(secrets, watcher::Config::default())
+    let metadata: Api<kube::core::PartialObjectMeta<k8s_openapi::api::core::v1::Secret>> =
+        Api::default_namespaced(client.clone());
+    let metadata: Vec<_> = watcher(metadata, watcher::Config::default())
         .applied_objects()
         .take(1)
         .try_collect()
@@ -384,15 +386,16 @@ async fn an_old_watch_is_told_to_start_over() {
     let (_server, client) = toy::server();
     let api = config_maps(&client);
     let first = api.create(&PostParams::default(), &config_map("x")).await.unwrap();
-    for n in 0..9000 {
-        let patch = Patch::Merge(json!({"data": {"n": n.to_string()}}));
+    // More bytes than the history of a resource keeps.
+    for n in 0..40 {
+        let patch = Patch::Merge(json!({"data": {"n": format!("{n}").repeat(150_000)}}));
         api.patch("x", &PatchParams::default(), &patch).await.unwrap();
     }
     let from = first.resource_version().unwrap();
     let mut watch = api.watch(&WatchParams::default(), &from).await.unwrap().boxed();
     match watch.try_next().await.unwrap().unwrap() {
         WatchEvent::Error(status) => {
-            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
         }
         other => panic!("{other:?}"),
     }

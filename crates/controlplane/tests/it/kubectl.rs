@@ -73,12 +73,12 @@ impl Kubectl {
     }
 }
 
-const WIDGET: &str = r#"
+const WIDGET: &str = r"
 apiVersion: toys.example/v1
 kind: Widget
 metadata: {name: w}
 spec: {size: small, parts: [{name: a, weight: 1}]}
-"#;
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn built_in_objects_live() {

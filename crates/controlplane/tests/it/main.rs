@@ -1,4 +1,10 @@
 //! The server through `kube::Client` in process and through stock kubectl on a socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests stop at the first surprise, and say what is skipped"
+)]
 
 mod client;
 mod durable;
