@@ -164,7 +164,6 @@ fn wild(pattern: &[u8], text: &[u8]) -> bool {
 mod tests {
     use super::{Known, KnownHosts, wild};
 
-    // `ssh-keygen -H` of OpenSSH 9.2 made the hashed line from `[127.0.0.1]:2222 ssh-ed25519 AAAA`.
     #[test]
     fn hosts_are_found_by_name_pattern_and_port() {
         let text = b"# comment\n\nhost.example,10.0.0.? ssh-ed25519 AAAA c\n[host.example]:2222 ssh-rsa BBBB\n\
