@@ -13,7 +13,8 @@ use crate::{
 /// Looks for everything, gets what is missing.
 pub(crate) fn run() -> Result<()> {
     packages()?;
-    servers()
+    servers();
+    Ok(())
 }
 
 fn packages() -> Result<()> {
@@ -69,7 +70,7 @@ impl Drop for Policy {
     }
 }
 
-fn servers() -> Result<()> {
+fn servers() {
     for server in &SERVERS {
         let absent: Vec<_> =
             server.programs.iter().filter(|(_, name)| !is_there(server, name)).collect();
@@ -88,7 +89,6 @@ fn servers() -> Result<()> {
             }
         }
     }
-    Ok(())
 }
 
 fn is_there(server: &Server, name: &str) -> bool {

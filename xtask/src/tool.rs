@@ -68,7 +68,7 @@ pub(crate) fn cache() -> PathBuf {
     if let Some(folder) = std::env::var_os("SLUICE_CACHE") {
         return folder.into();
     }
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);
+    let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
     std::env::var_os("XDG_CACHE_HOME")
         .map_or_else(|| home.join(".cache"), PathBuf::from)
         .join("sluice")

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinitions of every kind, structurally equal to Flux v2.7's.
+//! The `CustomResourceDefinitions` of every kind, structurally equal to Flux v2.7's.
 //!
 //! What a type says about itself becomes the schema; what a schema derived from Rust types spells
 //! differently from one derived from Go types is rewritten here.
@@ -11,7 +11,7 @@ use crate::{
     source::GitRepository,
 };
 
-/// Every CustomResourceDefinition, as its JSON, in the order of `crds/`.
+/// Every `CustomResourceDefinition`, as its JSON, in the order of `crds/`.
 pub fn all() -> Vec<Value> {
     vec![
         Kind::of::<ImageRepository>(&["imgrepo", "imagerepo"]).columns(json!([

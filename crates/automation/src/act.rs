@@ -93,9 +93,10 @@ impl Work<'_> {
         if !self.push(&commit, head).await? {
             return Ok(None);
         }
-        let observed_revision = match self.source.push.switches {
-            true => checkout.revision,
-            false => format!("{}@{}", self.source.push.branch, commit.id().digest()),
+        let observed_revision = if self.source.push.switches {
+            checkout.revision
+        } else {
+            format!("{}@{}", self.source.push.branch, commit.id().digest())
         };
         let Rendered { text: message, deprecated } = rendered;
         let commit = Some(Committed { id: commit.id(), message, deprecated });

@@ -39,17 +39,15 @@ pub(crate) fn policies(
     let all: Vec<Arc<ImagePolicy>> = store.in_namespace(&it.namespace().unwrap_or_default());
     for policy in all.iter().filter(|policy| selector.matches(policy.meta().labels.as_ref())) {
         let latest = policy.status.as_ref().and_then(|status| status.latest_ref.clone());
-        match latest {
-            Some(latest) => {
-                policies.chosen.insert(policy.name_any(), latest);
-            }
-            None => {
-                policies.waiting.insert(policy.name_any());
-                if is_failing(policy) {
-                    policies.failing.insert(policy.name_any());
-                }
-            }
+        let name = policy.name_any();
+        if let Some(latest) = latest {
+            policies.chosen.insert(name, latest);
+            continue;
         }
+        if is_failing(policy) {
+            policies.failing.insert(name.clone());
+        }
+        policies.waiting.insert(name);
     }
     Ok(policies)
 }

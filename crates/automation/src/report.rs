@@ -1,6 +1,9 @@
 //! From what was done to what the status and the events say: pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use api::{
     image::{ImageRef, ImageUpdateAutomation, ImageUpdateAutomationStatus},
@@ -95,10 +98,11 @@ pub(crate) fn explanation(markers: &[Marked], failing: &BTreeSet<String>) -> Opt
         count => format!("{count} markers were not updated:"),
     };
     for it in left.iter().take(NAMED) {
-        text += &format!("\n{it}");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{it}");
     }
     if left.len() > NAMED {
-        text += &format!("\nand {} more", left.len() - NAMED);
+        let _ = write!(text, "\nand {} more", left.len() - NAMED);
     }
     Some(Event::info(reason::MARKERS_NOT_UPDATED, text))
 }
@@ -111,7 +115,7 @@ fn begun(it: &ImageUpdateAutomation, now: Timestamp) -> Status {
 fn summary(commit: &Committed, push: &Push) -> String {
     let mut text = format!("pushed commit '{}' to branch '{}'", commit.id.short(), push.branch);
     if let Some(refspec) = &push.refspec {
-        text += &format!(" and refspecs '{refspec}'");
+        let _ = write!(text, " and refspecs '{refspec}'");
     }
     if !commit.message.is_empty() {
         text += "\n";
@@ -135,6 +139,8 @@ fn seconds(time: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use api::image::ImageUpdateAutomationSpec;
+
     use super::*;
 
     fn marked(outcome: Outcome) -> Marked {
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_intent_without_commit_is_taken_back() {
-        let mut it = ImageUpdateAutomation::new("fleet", Default::default());
+        let mut it = ImageUpdateAutomation::new("fleet", ImageUpdateAutomationSpec::default());
         it.status = Some(Status { last_push_commit: Some("abc".into()), ..Status::default() });
         let done =
             Done { observed_revision: "main@sha1:1".into(), commit: None, markers: Vec::new() };

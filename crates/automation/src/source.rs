@@ -227,7 +227,7 @@ async fn log_in(
     }
 }
 
-fn unconfigured(why: String) -> Refused {
+fn unconfigured(why: impl std::fmt::Display) -> Refused {
     Refused::Fail(format!("failed to configure authentication options: {why}"))
 }
 
@@ -253,10 +253,10 @@ mod tests {
 
     fn pushed(
         push_spec: Option<PushSpec>,
-        reference: Option<GitRepositoryRef>,
+        reference: Option<&GitRepositoryRef>,
     ) -> Result<(String, bool), String> {
         let git = GitSpec { push: push_spec, ..GitSpec::default() };
-        push(&git, reference.as_ref()).map(|it| (it.branch, it.switches))
+        push(&git, reference).map(|it| (it.branch, it.switches))
     }
 
     #[test]
@@ -266,13 +266,13 @@ mod tests {
         let branch =
             |name: &str| Some(GitRepositoryRef { branch: Some(name.into()), ..Default::default() });
         let tag = || Some(GitRepositoryRef { tag: Some("v1".into()), ..Default::default() });
-        assert_eq!(pushed(None, branch("main")), Ok(("main".into(), false)));
-        assert_eq!(pushed(to("main"), branch("main")), Ok(("main".into(), false)));
-        assert_eq!(pushed(to("auto"), branch("main")), Ok(("auto".into(), true)));
-        assert_eq!(pushed(to("auto"), tag()), Ok(("auto".into(), true)));
+        assert_eq!(pushed(None, branch("main").as_ref()), Ok(("main".into(), false)));
+        assert_eq!(pushed(to("main"), branch("main").as_ref()), Ok(("main".into(), false)));
+        assert_eq!(pushed(to("auto"), branch("main").as_ref()), Ok(("auto".into(), true)));
+        assert_eq!(pushed(to("auto"), tag().as_ref()), Ok(("auto".into(), true)));
         assert_eq!(pushed(to("master"), None), Ok(("master".into(), false)));
         assert_eq!(pushed(to("main"), None), Ok(("main".into(), true)));
-        assert!(pushed(None, tag()).is_err());
+        assert!(pushed(None, tag().as_ref()).is_err());
         assert!(pushed(None, None).unwrap_err().starts_with("push spec not provided"));
     }
 

@@ -11,7 +11,7 @@ const TURN: usize = 60;
 pub(super) fn problems() -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let files = super::files();
-    for path in files.iter().filter(|path| path.ends_with(".rs")) {
+    for path in files.iter().filter(|path| super::is(path, "rs")) {
         let text = std::fs::read_to_string(crate::root().join(path))?;
         let lines = production_lines(&text);
         if lines > FILE && !path.contains("/tests/") {
@@ -46,7 +46,7 @@ fn turn_lines(text: &str) -> Option<usize> {
 fn test_binaries(files: &[String]) -> Vec<String> {
     let binary = |path: &&String| {
         let parts: Vec<&str> = path.split('/').collect();
-        matches!(parts.as_slice(), ["crates", _, "tests", file] if file.ends_with(".rs"))
+        matches!(parts.as_slice(), ["crates", _, "tests", file] if super::is(file, "rs"))
             || matches!(parts.as_slice(), ["crates", _, "tests", _, "main.rs"])
     };
     let mut crates: Vec<&str> =
@@ -66,7 +66,7 @@ fn forgotten_tests(files: &[String]) -> Result<Vec<String>> {
     for main in files.iter().filter(|path| path.ends_with("/main.rs") && path.contains("tests/")) {
         let folder = main.trim_end_matches("main.rs");
         let text = std::fs::read_to_string(crate::root().join(main))?;
-        for file in files.iter().filter(|path| path.starts_with(folder) && path.ends_with(".rs")) {
+        for file in files.iter().filter(|path| path.starts_with(folder) && super::is(path, "rs")) {
             let name = file[folder.len()..].trim_end_matches(".rs").split('/').next();
             let Some(name) = name.filter(|name| *name != "main") else { continue };
             if !text

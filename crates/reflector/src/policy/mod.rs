@@ -132,7 +132,8 @@ impl PolicyReconciler {
 
     fn no_tags(&self) -> Stop {
         let after = self.context.options.requeue_dependency;
-        let seconds = Duration::from_secs((after.as_secs_f64()).round() as u64);
+        let halves = after.subsec_millis() >= 500;
+        let seconds = Duration::from_secs(after.as_secs() + u64::from(halves));
         let message =
             format!("retrying in {} error: no tags in database", api::duration::Go(seconds));
         Stop::wait(reason::DEPENDENCY_NOT_READY, message, after)

@@ -62,7 +62,10 @@ impl RepositoryReconciler {
             previous: known.as_ref().and_then(|stored| stored.validator.as_ref()),
         };
         let registry = &self.context.registry;
-        let listing = registry.list_tags(&plan.repository, access, &how).await.map_err(refused)?;
+        let listing = registry
+            .list_tags(&plan.repository, access, &how)
+            .await
+            .map_err(|error| refused(&error))?;
         let (tags, validator) = match (listing, known) {
             (Listing::Unchanged, Some(stored)) => (stored.tags, stored.validator),
             (Listing::Unchanged, None) => return Err(failed("the registry sent no tags")),
@@ -144,7 +147,7 @@ fn failed(why: impl std::fmt::Display) -> Stop {
 }
 
 /// A registry that says when to come back is taken at its word.
-fn refused(error: registry::Error) -> Stop {
+fn refused(error: &registry::Error) -> Stop {
     let message = format!("scan failed: {error}");
     match error.retry_after() {
         Some(after) => Stop::wait(reason::READ_OPERATION_FAILED, message, after),

@@ -41,14 +41,15 @@ pub struct Options {
 
 /// A running API server; dropping it ends its processes.
 #[derive(Debug)]
+#[expect(dead_code, reason = "processes are held so that dropping the server ends them")]
 pub struct Server {
     url: String,
     authority: String,
     folder: TempDir,
     // Ended in this order.
-    _controller_manager: Option<Process>,
-    _apiserver: Process,
-    _etcd: Process,
+    controller_manager: Option<Process>,
+    apiserver: Process,
+    etcd: Process,
 }
 
 /// The programs that a server needs and that are not there, or `None` when all are.
@@ -96,13 +97,13 @@ impl Server {
             url,
             authority: authority.pem().to_owned(),
             folder,
-            _controller_manager: None,
-            _apiserver: apiserver,
-            _etcd: etcd.0,
+            controller_manager: None,
+            apiserver,
+            etcd: etcd.0,
         };
         std::fs::write(server.kubeconfig_path(), server.kubeconfig(ADMIN_TOKEN))?;
         if options.controller_manager {
-            server._controller_manager = Some(controller_manager(&server)?);
+            server.controller_manager = Some(controller_manager(&server)?);
         }
         Ok(server)
     }
@@ -230,7 +231,7 @@ fn required(name: &str) -> Result<PathBuf> {
 }
 
 /// How long a process may take to become ready.
-const STARTING: Duration = Duration::from_secs(60);
+const STARTING: Duration = Duration::from_mins(1);
 
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
