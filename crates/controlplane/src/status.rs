@@ -201,11 +201,13 @@ impl Refused {
 
     /// None of the accepted media types can be produced.
     pub(crate) fn not_acceptable() -> Box<Self> {
-        Self::new(
+        let mut refused = Self::new(
             406,
             "NotAcceptable",
-            "only the following media types are accepted: application/json, application/yaml",
-        )
+            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml",
+        );
+        refused.details = json!({});
+        refused
     }
 
     /// The body is in a format that is not understood.
@@ -215,6 +217,13 @@ impl Refused {
             accepted.join(", ")
         );
         Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// The patch is of a kind that the resource does not take.
+    pub(crate) fn unsupported_patch() -> Box<Self> {
+        let mut refused = Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+        refused.details = json!({});
+        refused
     }
 
     /// The body is too large.

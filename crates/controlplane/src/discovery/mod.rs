@@ -47,16 +47,33 @@ fn verbs(resource: &Resource) -> &'static [&'static str] {
     if resource.is_virtual {
         return &["create"];
     }
+    if resource.custom().is_some() {
+        return &[
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "create",
+            "update",
+            "watch",
+        ];
+    }
     &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 }
 
 /// The subresources of a resource: name, kind (with its group and version if other), verbs.
 fn subresources(resource: &Resource) -> Vec<Subresource> {
     let mut all = Vec::new();
+    let built_in = resource.custom().is_none();
+    if built_in && resource.scale.is_some() {
+        let scale = Some(("autoscaling", "v1"));
+        all.push(Subresource::new("scale", scale, "Scale", &["get", "patch", "update"]));
+    }
     if resource.status {
         all.push(Subresource::new("status", None, &resource.kind, &["get", "patch", "update"]));
     }
-    if resource.scale.is_some() {
+    if !built_in && resource.scale.is_some() {
         let scale = Some(("autoscaling", "v1"));
         all.push(Subresource::new("scale", scale, "Scale", &["get", "patch", "update"]));
     }

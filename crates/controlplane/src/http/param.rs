@@ -94,6 +94,7 @@ impl ListOptions {
         let mut errors = Vec::new();
         let mut forbid = |field: &str, why: &str| errors.push(FieldError::forbidden(field, why));
         let given = self.revision_match.as_str();
+        let mut not_supported = None;
         if self.watch {
             if self.initial_events.is_some() && given != "NotOlderThan" {
                 forbid(
@@ -106,6 +107,9 @@ impl ListOptions {
                     matching,
                     "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
                 );
+            }
+            if given == "Exact" {
+                not_supported = Some(["NotOlderThan"].as_slice());
             }
         } else {
             if !given.is_empty() && self.revision.is_empty() {
@@ -128,11 +132,10 @@ impl ListOptions {
             forbid(matching, "resourceVersionMatch is forbidden when continue is provided");
         }
         if !matches!(given, "" | "Exact" | "NotOlderThan") {
-            errors.push(FieldError::not_supported(
-                matching,
-                &Value::from(given),
-                &["Exact", "NotOlderThan", ""],
-            ));
+            not_supported = Some(["Exact", "NotOlderThan", ""].as_slice());
+        }
+        if let Some(supported) = not_supported {
+            errors.push(FieldError::not_supported(matching, &Value::from(given), supported));
         }
         if errors.is_empty() {
             return Ok(());
@@ -262,11 +265,14 @@ fn parse_field(term: &str, resource: &Resource) -> Served<FieldRequirement> {
         || (path == ["metadata", "namespace"])
         || resource.selectable.contains(&path);
     if !known {
-        return Err(Refused::bad_request(format!(
-            "Unable to find {:?} that match label selector \"\", field selector {term:?}: field label not supported: {}",
-            format!("{}, Resource={}", resource.api_version(), resource.plural),
-            name.trim()
-        )));
+        let name = name.trim();
+        return Err(Refused::bad_request(if resource.selectable.is_empty() {
+            format!(
+                "{name:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            )
+        } else {
+            format!("field label not supported: {name}")
+        }));
     }
     if path == ["source"] {
         path = vec!["source".to_owned(), "component".to_owned()];

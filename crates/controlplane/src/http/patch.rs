@@ -121,9 +121,11 @@ pub(super) async fn patch(
     }
     let custom = target.resource.custom().is_some();
     if ![JSON, MERGE].contains(&media) && (custom || media != STRATEGIC) {
-        let accepted: &[&str] =
-            if custom { &[JSON, MERGE, APPLY_YAML] } else { &[JSON, MERGE, STRATEGIC, APPLY_YAML] };
-        return Err(Refused::unsupported_media_type(accepted));
+        return Err(if media == STRATEGIC {
+            Refused::unsupported_media_type(&[JSON, MERGE, APPLY_YAML])
+        } else {
+            Refused::unsupported_patch()
+        });
     }
     if write.force.is_some() {
         let error = FieldError::forbidden("force", "may not be specified for non-apply patch");

@@ -91,7 +91,7 @@ pub(super) fn parse_revision(text: &str) -> Served<u64> {
         return Ok(0);
     }
     text.parse().map_err(|_| {
-        Refused::bad_request(format!("invalid resource version {text:?}: must be a whole number"))
+        Refused::bad_request(format!("invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"))
     })
 }
 
@@ -105,7 +105,9 @@ fn encode(token: &Value) -> String {
 
 /// The path after which to continue, and the revision unless any will do.
 fn parse_token(token: &str) -> Served<(String, Option<u64>)> {
-    let bad = |why: &str| Refused::bad_request(format!("continue key is not valid: {why}"));
+    let bad = |why: &str| {
+        Refused::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
+    };
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|e| bad(&e.to_string()))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(&e.to_string()))?;
     let start = value["start"].as_str().ok_or_else(|| bad("it has no start"))?;

@@ -79,7 +79,11 @@ impl View {
         };
         let size: usize = page.objects.iter().map(|(_, o)| o.json().len() + 1).sum();
         let mut out = Vec::with_capacity(size + 256);
-        let head = json!({"kind": kind, "apiVersion": api_version, "metadata": meta.value()});
+        let mut list_meta = meta.value();
+        if self.resource.custom().is_some() && list_meta["continue"].is_null() {
+            list_meta["continue"] = json!("");
+        }
+        let head = json!({"kind": kind, "apiVersion": api_version, "metadata": list_meta});
         let head = head.to_string();
         out.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
         out.extend_from_slice(b",\"items\":[");

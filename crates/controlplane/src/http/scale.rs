@@ -20,6 +20,14 @@ pub(super) fn get(api: &Api, target: &Target) -> Served<Answer> {
         .get(&target.resource.store, &target.path())
         .ok_or_else(|| Refused::not_found(target.about()))?;
     let value = object::in_version(&target.resource, &object);
+    if let (Some(paths), Some(_)) = (&target.resource.scale, target.resource.custom())
+        && get_at(&value, &paths.spec).is_null()
+    {
+        return Err(Refused::internal(&format!(
+            "the spec replicas field {:?} does not exist",
+            paths.spec
+        )));
+    }
     Ok(Answer::value(&scale_of(&target.resource, &value)))
 }
 
@@ -90,11 +98,7 @@ pub(super) async fn change(
                 Wish::Merge(decoded)
             }
             _ => {
-                return Err(Refused::unsupported_media_type(&[
-                    "application/json-patch+json",
-                    "application/merge-patch+json",
-                    "application/strategic-merge-patch+json",
-                ]));
+                return Err(Refused::unsupported_patch());
             }
         }
     } else {

@@ -130,7 +130,7 @@ impl Call<'_> {
             Route::Other(segments) => self.openapi(&index, segments)?,
             Route::Resource(_) => None,
         };
-        found.map(|document| Answer::value(&document)).ok_or_else(|| nothing_here(route))
+        Ok(found.map_or_else(not_a_page, |document| Answer::value(&document)))
     }
 
     fn openapi(&self, index: &Index, segments: &[String]) -> Served<Option<Value>> {
@@ -157,6 +157,9 @@ impl Call<'_> {
     ) -> Served<Reply> {
         let api = &self.front.api;
         let index = api.catalog.index();
+        if !index.serves(&place.group, &place.version) {
+            return Ok(Reply::Answer(not_a_page()));
+        }
         let resource = index
             .find(&place.group, &place.version, &place.plural)
             .ok_or_else(Refused::unserved)?
@@ -198,7 +201,7 @@ impl Call<'_> {
             }
             review::token(target, request, logins)?
         } else {
-            review::answer(&target.resource.kind, request, user, logins)
+            review::answer(&target.resource, request, user, logins)
         };
         Ok(Answer::value(&answer).code(StatusCode::CREATED))
     }
@@ -311,6 +314,6 @@ fn open_to_all(segments: &[String]) -> Option<Answer> {
 }
 
 /// Paths outside the API are refused without a `Status`, as kube-apiserver does it.
-fn nothing_here(_: &Route) -> Box<Refused> {
-    Refused::unserved()
+fn not_a_page() -> Answer {
+    Answer::text("404 page not found\n").code(StatusCode::NOT_FOUND)
 }

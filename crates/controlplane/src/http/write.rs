@@ -28,7 +28,7 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
         "Ignore" => Validation::Ignore,
         "Strict" => Validation::Strict,
         other => {
-            let choices = ["Ignore", "Strict", "Warn"];
+            let choices = ["", "Ignore", "Strict", "Warn"];
             errors.push(FieldError::not_supported("fieldValidation", &json!(other), &choices));
             Validation::Ignore
         }

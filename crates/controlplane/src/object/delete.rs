@@ -144,7 +144,7 @@ impl Api {
             ));
         }
         let value = live.value();
-        check_preconditions(target.about(), &value, options)?;
+        check_preconditions(target.about_kind(), &value, options)?;
         Ok((live, step(target, &value, options)))
     }
 }
@@ -177,15 +177,16 @@ pub(super) fn is_last(target: &Target, object: &Value) -> bool {
 
 fn check_preconditions(about: About<'_>, live: &Value, options: &DeleteOptions) -> Served<()> {
     let metadata = &live["metadata"];
-    for (what, key, wanted) in
-        [("UID", "uid", &options.uid), ("ResourceVersion", "resourceVersion", &options.revision)]
-    {
+    for (what, key, wanted, perhaps) in [
+        ("UID", "uid", &options.uid, "deleted and then recreated"),
+        ("ResourceVersion", "resourceVersion", &options.revision, "modified"),
+    ] {
         let found = metadata[key].as_str().unwrap_or_default();
         if let Some(wanted) = wanted
             && wanted != found
         {
             let why = format!(
-                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object might have been {perhaps}"
             );
             return Err(Refused::conflict(about, &why));
         }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, Validation, Write};
+use super::{Target, Validation, Write, kind};
 use crate::builtin;
 use crate::catalog::Resource;
 use crate::fields;
+use crate::protobuf;
 use crate::schema::{FieldError, Schema};
 use crate::status::{About, Refused, Served};
 use crate::store::Object;
@@ -30,7 +31,7 @@ fn convert(resource: &Resource, value: &mut Value, revision: u64) {
         }
     }
     if resource.group == "events.k8s.io" {
-        super::kind::event_from_core(value);
+        kind::event_from_core(value);
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
         schema.default(value);
     }
     if resource.group == "events.k8s.io" {
-        super::kind::event_to_core(value);
+        kind::event_to_core(value);
     }
     value["apiVersion"] = json!(resource.stored_as);
 }
@@ -65,7 +66,11 @@ pub(super) fn decode(
             schema.default(object);
             unknown
         }
-        None if resource.custom().is_none() => decode_built_in(resource, object)?,
+        None if resource.custom().is_none() => {
+            let unknown = decode_built_in(resource, object, patched)?;
+            kind::default(target, object);
+            unknown
+        }
         None => Vec::new(),
     };
     problems.extend(unknown.iter().map(|path| format!("unknown field {path:?}")));
@@ -78,9 +83,12 @@ pub(super) fn decode(
     }
 }
 
-fn decode_built_in(resource: &Resource, object: &mut Value) -> Served<Vec<String>> {
+fn decode_built_in(resource: &Resource, object: &mut Value, patched: bool) -> Served<Vec<String>> {
     let (group, version, kind) = (&resource.group, &resource.version, &resource.kind);
     if let Some(error) = builtin::decoding_error(group, version, kind, object) {
+        if patched {
+            return Err(bad_patch(object, error));
+        }
         return Err(Refused::bad_request(format!(
             "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
         )));
@@ -93,8 +101,7 @@ fn decode_built_in(resource: &Resource, object: &mut Value) -> Served<Vec<String
 fn strict(resource: &Resource, object: &Value, problems: &[String], patched: bool) -> Box<Refused> {
     let why = format!("strict decoding error: {}", problems.join(", "));
     if patched {
-        let error = FieldError::invalid_text("patch", &object.to_string(), why);
-        return Refused::invalid(About { group: "", what: "", name: "" }, &[error]);
+        return bad_patch(object, why);
     }
     let kind = &resource.kind;
     Refused::bad_request(format!(
@@ -107,6 +114,12 @@ fn schema(resource: &Resource) -> Option<&Schema> {
     resource.custom().and_then(|custom| custom.schema.as_deref())
 }
 
+/// The refusal of a patch whose result cannot be read.
+fn bad_patch(object: &Value, why: String) -> Box<Refused> {
+    let error = FieldError::invalid_text("patch", &object.to_string(), why);
+    Refused::invalid(About { group: "", what: "", name: "" }, &[error])
+}
+
 fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
     let Some(members) = object.as_object_mut() else {
         return Err(Refused::bad_request("the body of the request is not an object"));
@@ -116,6 +129,13 @@ fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
     for (key, wanted) in [("apiVersion", want.as_str()), ("kind", resource.kind.as_str())] {
         match members.get(key).and_then(Value::as_str).filter(|v| !v.is_empty()) {
             Some(given) if given == wanted => {}
+            Some(given) if key == "apiVersion" && !custom => {
+                let kind = &resource.kind;
+                return Err(Refused::bad_request(format!(
+                    "{kind} in version {:?} cannot be handled as a {kind}: no kind {kind:?} is registered for version {given:?} in scheme \"pkg/runtime/scheme.go:110\"",
+                    given.rsplit('/').next().unwrap_or_default()
+                )));
+            }
             Some(given) if key == "apiVersion" => {
                 return Err(Refused::bad_request(format!(
                     "the API version in the data ({given}) does not match the expected API version ({want})"
@@ -123,8 +143,9 @@ fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
             }
             Some(given) => {
                 return Err(Refused::bad_request(format!(
-                    "{given} in version {:?} cannot be handled as a {wanted}: converting ({given}) to ({wanted}): unknown conversion",
-                    resource.version
+                    "{given} in version {version:?} cannot be handled as a {wanted}: converting ({version}.{given}) to ({}.{wanted}): unknown conversion",
+                    resource.group.split('.').next().filter(|g| !g.is_empty()).unwrap_or("core"),
+                    version = resource.version
                 )));
             }
             None if custom => {
@@ -144,7 +165,9 @@ fn title(key: &str) -> &str {
 
 /// Records who owns the fields of a new object.
 pub(super) fn track_creation(target: &Target, object: &mut Value, write: &Write) {
-    track(target, None, object, write);
+    // Go's empty object has more in it than none: what is there already is not owned by who fills it.
+    let empty = protobuf::empty(&target.resource.api_version(), &target.resource.kind);
+    track(target, empty.as_ref(), object, write);
 }
 
 /// Records who changed which fields.

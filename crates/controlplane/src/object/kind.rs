@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Target, now, text};
+use super::{Target, now, text, workload};
 use crate::api::Api;
 use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
 use crate::schema::{FieldError, Schema};
@@ -80,14 +80,30 @@ pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) {
             members.insert("status".to_owned(), json!({}));
         }
     }
+    match &*resource.store {
+        "/services" => workload::complete_service(api, object),
+        "/pods" => workload::complete_pod(object),
+        "batch/jobs" => workload::complete_job(object),
+        _ => {}
+    }
     if resource.is(NAMESPACES) {
-        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(target.name);
         object["spec"] = json!({"finalizers": ["kubernetes"]});
         object["status"] = json!({"phase": "Active"});
     }
     if resource.is(DEFINITIONS) {
-        default_definition(object);
         establish(api, target, object);
+    }
+}
+
+/// Fills in what belongs to an object before it is asked who manages its fields.
+pub(super) fn default(target: &Target, object: &mut Value) {
+    if target.resource.is(NAMESPACES)
+        && let Some(name) = text(&object["metadata"], "name").map(ToOwned::to_owned)
+    {
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+    }
+    if target.resource.is(DEFINITIONS) {
+        default_definition(object);
     }
 }
 
@@ -96,10 +112,11 @@ pub(super) fn before_update(api: &Api, target: &Target, old: &Value, object: &mu
     let resource = &target.resource;
     if resource.is(NAMESPACES) && target.subresource != "finalize" {
         object["spec"]["finalizers"] = old["spec"]["finalizers"].clone();
-        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(target.name);
+    }
+    if resource.is("/services") {
+        workload::keep_service(old, object);
     }
     if resource.is(DEFINITIONS) && target.subresource.is_empty() {
-        default_definition(object);
         establish(api, target, object);
     }
 }

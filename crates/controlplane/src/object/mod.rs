@@ -6,6 +6,7 @@ mod form;
 mod kind;
 mod meta;
 mod update;
+mod workload;
 
 use std::sync::Arc;
 

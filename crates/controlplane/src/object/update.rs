@@ -67,6 +67,12 @@ impl Api {
         if !target.subresource.is_empty() {
             return Err(Refused::not_found(target.about()));
         }
+        if text(&body["metadata"], "name").is_none() {
+            let how = if change.tracks_itself() { "applied " } else { "" };
+            return Err(Refused::bad_request(format!(
+                "the name of the object ({how}based on URL) was undeterminable: name must be provided"
+            )));
+        }
         if let Some(uid) = text(&body["metadata"], "uid") {
             let why =
                 format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
@@ -93,6 +99,10 @@ impl Api {
         bump_generation(target, &old, &mut new);
         let mut errors = meta::validate(&target.resource, &new);
         errors.extend(meta::validate_update(&old, &new));
+        if target.resource.custom().is_some() {
+            // kube-apiserver finds what is wrong with the metadata of these twice.
+            errors.extend(meta::validate_update(&old, &new));
+        }
         errors.extend(form::validate(target, &new, Some(&old)));
         errors.extend(kind::validate(target, &new, Some(&old)));
         if !errors.is_empty() {
@@ -158,21 +168,22 @@ fn check_place(target: &Target, old: &Value, new: &mut Value) -> Served<()> {
         && old["metadata"]["uid"] != uid
     {
         let live = old["metadata"]["uid"].as_str().unwrap_or_default();
-        let why =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {live}");
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {live}",
+            registry(target)
+        );
         return Err(Refused::conflict(target.about(), &why));
     }
     let revision = metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default();
     if revision.is_empty() || revision == "0" {
         if !kind::unconditional_update(&target.resource) {
-            let shown = if revision.is_empty() { "0x0" } else { "0" };
             let error = FieldError {
                 field: "metadata.resourceVersion".to_owned(),
                 kind: FieldErrorKind::Invalid,
-                bad_value: shown.to_owned(),
+                bad_value: "0".to_owned(),
                 detail: "must be specified for an update".to_owned(),
             };
-            return Err(Refused::invalid(target.about_kind(), &[error]));
+            return Err(Refused::invalid(target.about(), &[error]));
         }
     } else if old["metadata"]["resourceVersion"] != revision {
         return Err(Refused::modified(target.about()));
@@ -237,4 +248,12 @@ fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);
     }
+}
+
+/// The key under which etcd would hold the object, as messages show it.
+fn registry(target: &Target) -> String {
+    let resource = &target.resource;
+    let group =
+        if resource.custom().is_some() { format!("{}/", resource.group) } else { String::new() };
+    format!("/registry/{group}{}/{}", resource.plural, target.path())
 }

@@ -49,6 +49,41 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
     Ok(object)
 }
 
+/// The object that Go writes for a kind when nothing is set: its structs are there, its lists null.
+pub(crate) fn empty(api_version: &str, kind: &str) -> Option<Value> {
+    let table = table::get();
+    let message = table.kind(api_version, kind)?;
+    let mut object = json!({"apiVersion": api_version, "kind": kind});
+    object.as_object_mut()?.extend(empty_struct(table, message, 0));
+    Some(object)
+}
+
+fn empty_struct(table: &Table, message: &str, depth: usize) -> Map<String, Value> {
+    let mut members = Map::new();
+    for field in table.fields(message).into_iter().flat_map(|fields| fields.values()) {
+        match &field.kind {
+            Kind::Message(inner) if depth < DEPTH && field.name.is_empty() => {
+                members.extend(empty_struct(table, inner, depth + 1));
+            }
+            Kind::Message(inner) if depth < DEPTH && !field.pointer => {
+                let plain = !inner.starts_with("meta.v1.") || *inner == "meta.v1.ObjectMeta";
+                let known = plain && table.fields(inner).is_some();
+                let value = if known {
+                    Value::Object(empty_struct(table, inner, depth + 1))
+                } else {
+                    Value::Null
+                };
+                members.insert(field.name.to_owned(), value);
+            }
+            Kind::List(_) | Kind::Map(_) if field.pointer => {
+                members.insert(field.name.to_owned(), Value::Null);
+            }
+            _ => {}
+        }
+    }
+    members
+}
+
 fn read_type(bytes: &[u8]) -> Result<(String, String), String> {
     let (mut api_version, mut kind) = (String::new(), String::new());
     let mut reader = Reader::new(bytes);

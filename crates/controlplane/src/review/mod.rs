@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::catalog::Resource;
 use crate::object::Target;
 use crate::schema::FieldError;
 use crate::status::{About, Refused, Served};
@@ -17,8 +18,15 @@ const USUAL_LIFE: i64 = 3600;
 const MOST_LIFE: i64 = 1 << 32;
 
 /// Answers a review. `object` is the body of the request.
-pub(crate) fn answer(kind: &str, mut object: Value, user: &User, logins: &Logins) -> Value {
-    object["status"] = match kind {
+pub(crate) fn answer(
+    resource: &Resource,
+    mut object: Value,
+    user: &User,
+    logins: &Logins,
+) -> Value {
+    object["kind"] = json!(resource.kind);
+    object["apiVersion"] = json!(resource.api_version());
+    object["status"] = match resource.kind.as_str() {
         "TokenReview" => token_review(&object, logins),
         "SelfSubjectReview" => json!({"userInfo": user_info(user)}),
         "SelfSubjectRulesReview" => json!({
@@ -54,7 +62,7 @@ fn user_info(user: &User) -> Value {
 }
 
 /// Whom tokens are for if the request does not say.
-const AUDIENCE: &str = "https://kubernetes.default.svc.cluster.local";
+const AUDIENCE: &str = "https://kubernetes.default.svc";
 
 /// Makes a token for a ServiceAccount; it is known as long as the process lives.
 pub(crate) fn token(target: &Target, mut request: Value, logins: &Logins) -> Served<Value> {
