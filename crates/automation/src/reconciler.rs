@@ -1,6 +1,9 @@
 //! One turn of an ImageUpdateAutomation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use api::{
     image::{ImagePolicy, ImageRef, ImageUpdateAutomation},
@@ -73,6 +76,8 @@ impl Reconcile for AutomationReconciler {
     type Resource = ImageUpdateAutomation;
     const CONTROLLER: &'static str = crate::CONTROLLER;
     const ACKNOWLEDGES_SUSPENDED: bool = false;
+    /// Policies that follow one repository change one after the other; one commit shall hold all.
+    const SETTLE: Duration = Duration::from_millis(50);
 
     async fn turn(
         &self,

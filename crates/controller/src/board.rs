@@ -1,7 +1,7 @@
 //! What one controller knows of its objects between their turns: queue, references, memos.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ struct State {
     referrers: HashMap<Reference, HashSet<Key>>,
     /// Whether the objects are all known.
     synced: bool,
+    /// How many objects wait for further changes.
+    settling: usize,
     /// What changed while objects ran, so that one that comes to wait for it does not miss it.
     missed: Missed,
 }
@@ -80,6 +82,17 @@ struct Card {
     /// References of the last report.
     waits_for: Vec<Reference>,
     running: Option<Running>,
+    /// Waiting for further changes.
+    settling: Option<Settling>,
+}
+
+/// Changes that make one run together.
+#[derive(Clone, Copy)]
+struct Settling {
+    /// When the run is due at the latest.
+    latest: Timestamp,
+    /// When it is due if nothing else changes.
+    due: Timestamp,
 }
 
 struct Running {
@@ -138,13 +151,19 @@ impl Board {
         self.add(key, Urgency::Soon);
     }
 
-    /// Lets everybody run who refers to a changed object.
-    pub(crate) fn wake(&self, changed: &Reference) {
+    /// Lets everybody run who refers to a changed object, once nothing has changed for `settle`.
+    pub(crate) fn wake(&self, changed: &Reference, now: Timestamp, settle: Duration) {
         let all = Reference { name: None, ..changed.clone() };
         let mut state = self.state.lock();
         state.missed.note(changed);
         let referrers = [changed, &all].map(|reference| state.referrers.get(reference));
         let keys: HashSet<Key> = referrers.into_iter().flatten().flatten().cloned().collect();
+        if !settle.is_zero() {
+            keys.iter().for_each(|key| state.settle(key, now, settle));
+            drop(state);
+            self.bell.notify_one();
+            return;
+        }
         drop(state);
         for key in &keys {
             self.add(key, Urgency::Soon);
@@ -156,6 +175,9 @@ impl Board {
         let state = &mut *self.state.lock();
         state.queue.forget(key);
         if let Some(card) = state.cards.remove(key) {
+            if card.settling.is_some() {
+                state.settling -= 1;
+            }
             if let Some(run) = &card.running {
                 run.cancel.cancel();
                 state.missed.end(run.number, &[]);
@@ -171,6 +193,9 @@ impl Board {
         let (key, since) = state.queue.take(now)?;
         let card = state.cards.entry(key.clone()).or_default();
         let waited = std::mem::take(&mut card.waits_for);
+        if card.settling.take().is_some() {
+            state.settling -= 1;
+        }
         let cancelled = stop.child_token();
         let number = state.missed.begin();
         let cancel = cancelled.clone();
@@ -191,7 +216,8 @@ impl Board {
             card.memo = memo;
             card.failures = plan.failures;
             card.waits_for.clone_from(&plan.waits_for);
-            state.queue.schedule(key, plan.due);
+            let settled = card.settling.map(|it| it.due);
+            state.queue.schedule(key, plan.due.into_iter().chain(settled).min());
             if state.missed.end(run.number, &plan.waits_for) {
                 state.queue.add(key, Urgency::Soon);
             }
@@ -231,6 +257,21 @@ pub(crate) struct Plan {
 }
 
 impl State {
+    /// Puts off the run of an object until nothing has changed for `settle`.
+    fn settle(&mut self, key: &Key, now: Timestamp, settle: Duration) {
+        let later = |by: Duration| now.saturating_add(by).unwrap_or(now);
+        let Some(card) = self.cards.get_mut(key) else { return };
+        let latest = card.settling.map_or_else(|| later(settle * 10), |it| it.latest);
+        let due = later(settle).min(latest);
+        if card.settling.replace(Settling { latest, due }).is_none() {
+            self.settling += 1;
+        }
+        // A run takes it over when it ends.
+        if card.running.is_none() {
+            self.queue.schedule(key, Some(due));
+        }
+    }
+
     fn reindex(&mut self, key: &Key, old: &[Reference]) {
         self.drop_unless_referred(key, old);
         let Some(card) = self.cards.get(key) else { return };
@@ -266,7 +307,7 @@ impl State {
 impl Busy for Board {
     fn is_busy(&self, now: Timestamp) -> bool {
         let state = self.state.lock();
-        !state.synced || state.queue.is_busy(now)
+        !state.synced || state.settling > 0 || state.queue.is_busy(now)
     }
 }
 
@@ -311,19 +352,61 @@ mod tests {
     }
 
     #[test]
+    fn changes_at_once_make_one_run() {
+        let (board, stop) = (board(), CancellationToken::new());
+        let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
+        let settle = Duration::from_millis(50);
+        let secret = Reference::object::<Secret>("ns", "token");
+        board.refer(&Key::new("ns", "one"), vec![secret.clone()]);
+        for millis in [0, 40, 80] {
+            board.wake(&secret, at(millis), settle);
+            assert!(board.take(at(millis + 39), &stop).is_none());
+            assert!(board.is_busy(at(millis)), "a run that is put off is work to do");
+        }
+        let ticket = board.take(at(130), &stop).unwrap();
+        board.wake(&secret, at(140), settle);
+        board.done(&ticket.key, None, Plan { due: Some(at(9000)), ..Plan::default() });
+        assert_eq!(board.next_due(), Some(at(190)), "a change during the run is not lost");
+        for millis in (140..900).step_by(40) {
+            board.wake(&secret, at(millis), settle);
+        }
+        assert_eq!(board.next_due(), Some(at(640)), "it is not put off for ever");
+    }
+
+    #[test]
     fn referrers_are_woken_by_name_and_by_namespace() {
         let board = board();
         board.refer(&Key::new("ns", "one"), vec![Reference::object::<Secret>("ns", "token")]);
         board.refer(&Key::new("ns", "all"), vec![Reference::all::<ConfigMap>("ns")]);
-        board.wake(&Reference::object::<Secret>("ns", "token"));
+        board.wake(
+            &Reference::object::<Secret>("ns", "token"),
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert_eq!(drain(&board), ["one"]);
-        board.wake(&Reference::object::<ConfigMap>("ns", "any"));
+        board.wake(
+            &Reference::object::<ConfigMap>("ns", "any"),
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert_eq!(drain(&board), ["all"]);
-        board.wake(&Reference::object::<ConfigMap>("other", "any"));
-        board.wake(&Reference::object::<Secret>("ns", "any"));
+        board.wake(
+            &Reference::object::<ConfigMap>("other", "any"),
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
+        board.wake(
+            &Reference::object::<Secret>("ns", "any"),
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert_eq!(drain(&board), [""; 0]);
         board.refer(&Key::new("ns", "one"), vec![]);
-        board.wake(&Reference::object::<Secret>("ns", "token"));
+        board.wake(
+            &Reference::object::<Secret>("ns", "token"),
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert_eq!(drain(&board), [""; 0]);
     }
 
@@ -338,9 +421,9 @@ mod tests {
         let plan = Plan { waits_for: vec![token.clone()], ..Plan::default() };
         board.done(&ticket.key, None, plan);
         assert_eq!(drain(&board), [""; 0]);
-        board.wake(&token);
+        board.wake(&token, Timestamp::UNIX_EPOCH, Duration::ZERO);
         assert_eq!(drain(&board), ["parked"]);
-        board.wake(&token);
+        board.wake(&token, Timestamp::UNIX_EPOCH, Duration::ZERO);
         assert_eq!(drain(&board), [""; 0]);
         assert!(board.state.lock().referrers.is_empty());
     }
@@ -355,13 +438,13 @@ mod tests {
             board.add(&key, Urgency::Soon);
             board.add(&other, Urgency::Soon);
             board.take(Timestamp::UNIX_EPOCH, &stop).unwrap();
-            board.wake(&token);
+            board.wake(&token, Timestamp::UNIX_EPOCH, Duration::ZERO);
             board.take(Timestamp::UNIX_EPOCH, &stop).unwrap();
             let plan = || Plan { waits_for: vec![waits_for.clone()], ..Plan::default() };
             board.done(&key, None, plan());
             board.done(&other, None, plan());
             assert_eq!(drain(&board), ["it"]);
-            board.wake(&token);
+            board.wake(&token, Timestamp::UNIX_EPOCH, Duration::ZERO);
             assert_eq!(drain(&board), ["other"]);
         }
         assert!(board.state.lock().missed.changes.is_empty());

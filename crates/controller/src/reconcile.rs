@@ -1,5 +1,7 @@
 //! The contract between the kit and one kind's reconciler.
 
+use std::time::Duration;
+
 use api::meta::Object;
 use k8s_openapi::NamespaceResourceScope;
 
@@ -26,6 +28,10 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// Whether a suspended object still copies `requestedAt` to `lastHandledReconcileAt`, as
     /// ImageRepository and ImagePolicy do and ImageUpdateAutomation does not.
     const ACKNOWLEDGES_SUSPENDED: bool = true;
+
+    /// How long an object waits for further changes of its references after one woke it, so that
+    /// many changes at once make one run. At most ten times as long; zero runs at once.
+    const SETTLE: Duration = Duration::ZERO;
 
     /// One turn. It never waits for other objects or for time: what is left to wait for is in the
     /// report.

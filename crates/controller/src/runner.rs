@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::meta::{FINALIZER, Object, READY, REQUESTED_AT, Status};
 use api::reason;
 use futures::FutureExt as _;
+use kube::api::ApiResource;
 use kube::{Resource, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -30,7 +31,7 @@ use crate::{Event, Host, Key, Metrics, Next, Reconcile, Report, Stop, Turn, Verd
 /// A controller that is ready to run, whatever its kind: what a binary folds over.
 pub struct Controller {
     name: &'static str,
-    kind: String,
+    resource: ApiResource,
     run: Box<dyn FnOnce(Host) -> futures::future::BoxFuture<'static, ()> + Send>,
 }
 
@@ -39,8 +40,8 @@ impl Controller {
     pub fn new<R: Reconcile>(reconciler: R) -> Self {
         Self {
             name: R::CONTROLLER,
-            kind: R::Resource::kind(&()).into_owned(),
-            run: Box::new(|host| Box::pin(async move { run(Arc::new(reconciler), &host).await })),
+            resource: ApiResource::erase::<R::Resource>(&()),
+            run: Box::new(|host| Box::pin(run(Arc::new(reconciler), &host))),
         }
     }
 
@@ -51,23 +52,43 @@ impl Controller {
 
     /// The kind it reconciles.
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.resource.kind
     }
 
-    /// Runs it until the host stops.
-    pub async fn run(self, host: Host) {
-        (self.run)(host).await;
+    /// The kind it reconciles, as the API serves it.
+    pub fn resource(&self) -> &ApiResource {
+        &self.resource
+    }
+
+    /// Runs it until the host stops. It counts as busy for [`Host::idle`] from this call on, not
+    /// only once the future is polled.
+    pub fn run(self, host: Host) -> impl Future<Output = ()> + Send + 'static {
+        (self.run)(host)
     }
 }
 
 /// Runs the controller of `R` until the host stops; turns then get the host's grace time to end.
 ///
 /// Dropping the future ends it at once, as a crash would.
-pub async fn run<R: Reconcile>(reconciler: Arc<R>, host: &Host) {
+pub fn run<R: Reconcile>(
+    reconciler: Arc<R>,
+    host: &Host,
+) -> impl Future<Output = ()> + Send + use<R> {
     let runner = Arc::new(Runner::new(reconciler, host));
+    let shown = Shown::new(&runner.board, host);
+    let host = host.clone();
+    async move {
+        let _shown = shown;
+        work(runner, &host).await;
+    }
+}
+
+async fn work<R: Reconcile>(runner: Arc<Runner<R>>, host: &Host) {
     let board = Arc::clone(&runner.board);
-    let _shown = Shown::new(&board, host);
-    runner.connect().await;
+    // An API server that does not answer, or does not know the kind, must not keep us here.
+    if host.stop().run_until_cancelled(runner.connect()).await.is_none() {
+        return;
+    }
     board.synced();
     let mut turns = JoinSet::new();
     let concurrent = host.options.concurrent.max(1);
@@ -148,10 +169,10 @@ impl<R: Reconcile> Runner<R> {
     async fn connect(&self) {
         let mut synced = Vec::new();
         for watch in self.reconciler.watches() {
-            let board = Arc::downgrade(&self.board);
+            let (board, clock) = (Arc::downgrade(&self.board), Arc::clone(&self.host.clock));
             let wake = move |changed: &crate::Reference| {
                 if let Some(board) = Weak::upgrade(&board) {
-                    board.wake(changed);
+                    board.wake(changed, clock.now(), R::SETTLE);
                 }
             };
             synced.push(watch.start(&self.host, Arc::new(wake)));
