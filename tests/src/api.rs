@@ -174,6 +174,7 @@ fn well_known(kind: &str) -> Option<(&'static str, Scope)> {
         "Namespace" => ("namespaces", Scope::Cluster),
         "Event" => ("events", Scope::Namespaced),
         "Secret" => ("secrets", Scope::Namespaced),
+        "ServiceAccount" => ("serviceaccounts", Scope::Namespaced),
         "ImageRepository" => ("imagerepositories", Scope::Namespaced),
         "ImagePolicy" => ("imagepolicies", Scope::Namespaced),
         "ImageUpdateAutomation" => ("imageupdateautomations", Scope::Namespaced),

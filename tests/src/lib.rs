@@ -11,7 +11,9 @@
 //! The same scenario runs on both API servers; one that is not there is reported skipped by name.
 
 mod api;
+mod tenant;
 mod world;
 
 pub use api::{Objects, Refused};
-pub use world::{Backend, World};
+pub use tenant::{Event, Tenant, condition};
+pub use world::{Backend, Options, World, skipped};

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use controller::clock;
+use controller::{
+    Metrics,
+    clock::{self, Clock},
+};
 use kube::Client;
+use sluice::controllers::{self, Setup};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use world::{git, kubernetes, registry};
 
-use crate::Objects;
+use crate::{Objects, Tenant};
 
 /// Which API server a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +26,14 @@ pub enum Backend {
 
 impl Backend {
     /// The API servers that can be had here; the others are reported skipped for `suite`.
-    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     pub fn available(suite: &str) -> Vec<Self> {
         match kubernetes::missing() {
             None => vec![Self::Embedded, Self::Kubernetes],
             Some(missing) => {
-                println!("{suite} on kubernetes: skipped: {missing} (cargo xtask setup)");
+                skipped(
+                    &format!("{suite} on kubernetes"),
+                    &format!("{missing} (cargo xtask setup)"),
+                );
                 vec![Self::Embedded]
             }
         }
@@ -40,6 +46,38 @@ impl std::fmt::Display for Backend {
             Self::Embedded => "embedded",
             Self::Kubernetes => "kubernetes",
         })
+    }
+}
+
+/// Says that `what` is not tested here, and what it would need.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+pub fn skipped(what: &str, missing: &str) {
+    println!("{what}: skipped: {missing}");
+}
+
+/// What is special about a world; nothing by default.
+pub struct Options {
+    /// Its API server.
+    pub backend: Backend,
+    /// Its Git server.
+    pub git: git::Options,
+    /// Its registry.
+    pub registry: registry::Options,
+    /// What its controllers go by.
+    pub clock: Arc<dyn Clock>,
+    /// The flags of its controllers.
+    pub flags: fn(&mut Setup),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Embedded,
+            git: git::Options::default(),
+            registry: registry::Options::default(),
+            clock: Arc::new(clock::System),
+            flags: |_| (),
+        }
     }
 }
 
@@ -57,9 +95,18 @@ pub struct World {
     pub git: git::Server,
     /// Its registry.
     pub registry: registry::Server,
+    /// What its controllers count.
+    pub metrics: Metrics,
+    controllers: Controllers,
     _server: Server,
-    _storage: TempDir,
-    _stop: DropGuard,
+}
+
+/// The controllers of a world.
+struct Controllers {
+    storage: TempDir,
+    clock: Arc<dyn Clock>,
+    flags: fn(&mut Setup),
+    stop: std::sync::Mutex<Option<(DropGuard, tokio::task::JoinHandle<()>)>>,
 }
 
 impl World {
@@ -68,27 +115,81 @@ impl World {
     /// # Errors
     /// When a part does not start.
     pub async fn start(backend: Backend) -> Result<Self> {
+        Self::with(Options { backend, ..Options::default() }).await
+    }
+
+    /// Starts a world that is special.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn with(options: Options) -> Result<Self> {
         // A provider that is there already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (server, client) = serve(backend).await?;
+        let (server, client) = serve(options.backend).await?;
         let objects = Objects::new(client.clone());
         for crd in ::api::crd::all() {
             objects.apply_crd(&crd).await?;
         }
-        let stop = CancellationToken::new();
-        let storage = tempfile::tempdir()?;
-        let setup = sluice::controllers::Setup::new(storage.path());
-        let host = sluice::controllers::host(client, Arc::new(clock::System), stop.clone())?;
-        let running = sluice::controllers::start(&host, &setup)?;
-        tokio::spawn(running.ended());
+        let controllers = Controllers {
+            storage: tempfile::tempdir()?,
+            clock: options.clock,
+            flags: options.flags,
+            stop: std::sync::Mutex::new(None),
+        };
+        let metrics = Metrics::new(prometheus::Registry::new())?;
+        controllers.start(client, metrics.clone())?;
         Ok(Self {
             objects,
-            git: git::Server::start(git::Options::default()).await?,
-            registry: registry::Server::start().await?,
+            git: git::Server::start(options.git).await?,
+            registry: registry::Server::with(options.registry).await?,
+            metrics,
+            controllers,
             _server: server,
-            _storage: storage,
-            _stop: stop.drop_guard(),
         })
+    }
+
+    /// Ends the controllers and starts new ones on what they left, as when their process is
+    /// replaced.
+    ///
+    /// # Errors
+    /// When they do not start.
+    pub async fn restart_controllers(&self) -> Result<()> {
+        let running = self.controllers.stop.lock().map_or(None, |mut it| it.take());
+        if let Some((stop, running)) = running {
+            drop(stop);
+            running.await?;
+        }
+        let metrics = Metrics::new(prometheus::Registry::new())?;
+        self.controllers.start(self.objects.client().clone(), metrics)
+    }
+
+    /// A new namespace, and the verbs of a person who works there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn tenant(self: &Arc<Self>, namespace: &str) -> Result<Tenant> {
+        self.objects.namespace(namespace).await?;
+        Ok(Tenant { world: Arc::clone(self), namespace: namespace.to_owned() })
+    }
+}
+
+impl Controllers {
+    fn start(&self, client: Client, metrics: Metrics) -> Result<()> {
+        let stop = CancellationToken::new();
+        let mut setup = Setup::new(self.storage.path());
+        (self.flags)(&mut setup);
+        let host = controller::Host::new(controller::Context {
+            client,
+            clock: Arc::clone(&self.clock),
+            metrics,
+            post: None,
+            stop: stop.clone(),
+        });
+        let running = tokio::spawn(controllers::start(&host, &setup)?.ended());
+        if let Ok(mut current) = self.stop.lock() {
+            *current = Some((stop.drop_guard(), running));
+        }
+        Ok(())
     }
 }
 

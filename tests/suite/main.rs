@@ -1,3 +1,62 @@
 //! The one scenario binary.
 
+/// Makes a test of each scenario on the embedded control plane, and a list of them all, for other
+/// API servers.
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() -> anyhow::Result<()> {
+                    super::$name(crate::alone(stringify!($name)).await?).await
+                }
+            )*
+        }
+
+        pub(crate) const ALL: &[crate::Scenario] =
+            &[$((stringify!($name), |it| Box::pin($name(it)))),*];
+    };
+}
+
+mod automation;
+mod policy;
+mod repository;
 mod statuses;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use futures::future::BoxFuture;
+use scenarios::{Backend, Tenant, World};
+
+/// What holds, and how that is shown in a new namespace.
+type Scenario = (&'static str, fn(Tenant) -> BoxFuture<'static, Result<()>>);
+
+/// A namespace in a world of its own.
+async fn alone(scenario: &str) -> Result<Tenant> {
+    tenant(&Arc::new(World::start(Backend::Embedded).await?), scenario).await
+}
+
+/// A namespace for a scenario.
+async fn tenant(world: &Arc<World>, scenario: &str) -> Result<Tenant> {
+    world.tenant(&scenario.replace('_', "-")).await
+}
+
+/// The scenarios that need nothing special also hold on a real API server, all at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scenarios_hold_on_kubernetes() {
+    if !Backend::available("scenarios").contains(&Backend::Kubernetes) {
+        return;
+    }
+    let world = Arc::new(World::start(Backend::Kubernetes).await.unwrap());
+    let all: Vec<Scenario> = [repository::ALL, policy::ALL, automation::ALL].concat();
+    let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {
+        let shown = async { scenario(tenant(&world, name).await?).await };
+        (*name, shown.await)
+    }));
+    let mut tally = testkit::Tally::new("scenarios (kubernetes)");
+    for (name, result) in results.await {
+        tally.record(name, result.map_err(|error| format!("{error:#}")));
+    }
+    tally.finish();
+}

@@ -185,7 +185,8 @@ async fn compare_events(world: &World, namespace: &str, want: &Value) -> Result<
         .collect();
     let missing: Vec<&String> =
         wanted.difference(&got).filter(|row| !depends_on_order(row)).collect();
-    let extra: Vec<&String> = got.difference(&wanted).filter(|row| !depends_on_order(row)).collect();
+    let extra: Vec<&String> =
+        got.difference(&wanted).filter(|row| !depends_on_order(row)).collect();
     anyhow::ensure!(
         missing.is_empty() && extra.is_empty(),
         "events\n  missing {missing:#?}\n  extra {extra:#?}"

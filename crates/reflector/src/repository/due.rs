@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use api::image::{ImageRepository, ScanResult};
+use api::{
+    image::{ImageRepository, ImageRepositoryStatus, ScanResult},
+    meta::{READY, Status as _},
+    reason,
+};
 use jiff::Timestamp;
 
 /// A scan that would be due within this time is made now.
@@ -16,6 +20,7 @@ pub(super) enum Why {
     NewImageName,
     NewExclusionList,
     NoTags,
+    Failed,
     Interval,
 }
 
@@ -35,6 +40,7 @@ impl fmt::Display for Why {
             Self::NewImageName => "new image name",
             Self::NewExclusionList => "updated exclusion list",
             Self::NoTags => "no tags in database",
+            Self::Failed => "the last scan failed",
             Self::Interval => "triggered by interval",
         })
     }
@@ -58,9 +64,11 @@ pub(super) struct Circumstances<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Decides, in upstream's order.
+/// Decides, in upstream's order. Unlike upstream, a requested scan that failed is made again:
+/// the request counts as handled by then, and the old result must not pass for its answer.
 pub(super) fn due(it: &ImageRepository, by: Circumstances<'_>) -> Due {
     let status = it.status.clone().unwrap_or_default();
+    let failed = has_failed(&status);
     let Some(ScanResult { scan_time, .. }) = status.last_scan_result else {
         return Due::Now(Why::NeverScanned);
     };
@@ -76,11 +84,19 @@ pub(super) fn due(it: &ImageRepository, by: Circumstances<'_>) -> Due {
     if !by.has_tags {
         return Due::Now(Why::NoTags);
     }
+    if failed {
+        return Due::Now(Why::Failed);
+    }
     let last = scan_time.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     match remaining(by.interval, last, by.now) {
         Some(rest) if rest >= SLACK => Due::In(rest),
         _ => Due::Now(Why::Interval),
     }
+}
+
+fn has_failed(status: &ImageRepositoryStatus) -> bool {
+    let ready = status.condition(READY);
+    ready.is_some_and(|it| it.status == "False" && it.reason == reason::READ_OPERATION_FAILED)
 }
 
 /// Time left of `interval` since `last`. A scan from the future has just been made.
@@ -96,8 +112,8 @@ fn same_content(a: &[String], b: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use api::{
-        image::{ImageRepositorySpec, ImageRepositoryStatus},
-        meta::Time,
+        image::ImageRepositorySpec,
+        meta::{Condition, Time},
     };
 
     use super::*;
@@ -125,6 +141,26 @@ mod tests {
             has_tags: true,
             now: Timestamp::from_second(seconds).unwrap(),
         }
+    }
+
+    #[test]
+    fn a_failed_scan_is_made_again_before_the_interval_is_over() {
+        let list = ["a".to_owned(), "b".to_owned()];
+        let ready = |status: &str| {
+            let mut it = scanned();
+            let condition = Condition {
+                type_: READY.to_owned(),
+                status: status.to_owned(),
+                observed_generation: None,
+                last_transition_time: Time(Timestamp::UNIX_EPOCH),
+                reason: reason::READ_OPERATION_FAILED.to_owned(),
+                message: String::new(),
+            };
+            it.status.get_or_insert_default().conditions_mut().push(condition);
+            it
+        };
+        assert_eq!(due(&ready("False"), at(10, &list)), Due::Now(Why::Failed));
+        assert_eq!(due(&ready("True"), at(10, &list)), Due::In(Duration::from_secs(50)));
     }
 
     #[test]
