@@ -1,8 +1,19 @@
 //! Git servers, an OCI registry and other outside worlds on loopback, for the demo and the tests.
+//!
+//! ```text
+//! git         `git http-backend` behind HTTP(S)      ssh    the machine's own sshd
+//! registry    an OCI registry in memory              proxy  HTTP and SOCKS5 proxies
+//! kubernetes  etcd, kube-apiserver, kube-controller-manager
+//! ```
+//!
+//! Invariants: everything listens on loopback and ends when it is dropped; what a test compares
+//! with comes from the real program (git, sshd, kube-apiserver), never from code of ours.
 
 pub mod cache;
 pub mod git;
 pub mod kubernetes;
+mod listen;
 pub mod proxy;
 pub mod registry;
 pub mod ssh;
+mod tls;

@@ -12,7 +12,6 @@
 mod backend;
 mod gate;
 mod repository;
-mod serve;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -28,6 +27,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::listen::Listener;
 
 /// How a [`Server`] is to behave; the default is open to everyone over plain HTTP.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +54,7 @@ pub struct Server {
     dir: PathBuf,
     _scratch: Option<TempDir>,
     gate: Arc<gate::Gate>,
-    listener: serve::Listener,
+    listener: Listener,
     tls: Option<tls::Material>,
 }
 
@@ -74,8 +76,12 @@ impl Server {
         let tls = options.tls.map(tls::Material::issue).transpose()?;
         let gate = Arc::new(gate::Gate::new(options.basic, options.bearer, options.redirect));
         let app = backend::router(dir.clone(), Arc::clone(&gate));
-        let config = tls.as_ref().map(tls::Material::server_config).transpose()?;
-        let listener = serve::Listener::start(options.port, app, config).await?;
+        let acceptor = tls.as_ref().map(tls::Material::acceptor).transpose()?;
+        let port = options.port;
+        let socket = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+        let listener = Listener::start(socket, app, acceptor)?;
         Ok(Self { dir, _scratch: scratch, gate, listener, tls })
     }
 

@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use self::process::Process;
-use crate::registry::Authority;
+use crate::tls::Authority;
 
 /// The version that the cache holds.
 pub const VERSION: &str = "v1.34.2";

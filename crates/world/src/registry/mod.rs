@@ -11,22 +11,21 @@
 
 mod auth;
 mod fault;
-mod listen;
 mod reply;
 mod route;
 mod store;
-mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::listen::Listener;
+
+pub use crate::tls::{Authority, Identity, Tls};
 pub use auth::Auth;
 pub use fault::{Fault, Misbehaviour, Request};
 pub use store::{MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST, Store};
-pub use tls::{Authority, Identity, Tls};
 
 /// How the registry behaves; the default is an open one over plain HTTP, as distribution v3.
 #[derive(Debug, Default)]
@@ -88,7 +87,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    _stop: DropGuard,
+    _listener: Listener,
 }
 
 impl Server {
@@ -106,11 +105,11 @@ impl Server {
     /// When no port can be bound or the TLS material is unusable.
     pub async fn with(mut options: Options) -> std::io::Result<Self> {
         let acceptor = options.tls.take().map(|tls| tls.acceptor()).transpose()?;
-        let listener = tokio::net::TcpListener::bind(
+        let socket = tokio::net::TcpListener::bind(
             options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         )
         .await?;
-        let address = listener.local_addr()?;
+        let address = socket.local_addr()?;
         let shared = Arc::new(Shared {
             store: Store::default(),
             options,
@@ -119,10 +118,9 @@ impl Server {
             log: Mutex::default(),
             tokens: Mutex::default(),
         });
-        let stop = CancellationToken::new();
         let router = route::router(Arc::clone(&shared), acceptor.is_some());
-        tokio::spawn(listen::serve(listener, acceptor, router, stop.clone()));
-        Ok(Self { shared, _stop: stop.drop_guard() })
+        let listener = Listener::start(socket, router, acceptor)?;
+        Ok(Self { shared, _listener: listener })
     }
 
     /// The registry part of an image name: `127.0.0.1:PORT`.

@@ -1,15 +1,13 @@
 //! A listener on loopback that serves a router, over TLS if wanted, until it is dropped.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -18,30 +16,31 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, sync::DropGuard, task::TaskTracker};
 
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     address: SocketAddr,
     tasks: TaskTracker,
     stop: DropGuard,
 }
 
 impl Listener {
-    pub(super) async fn start(port: u16, app: Router, tls: Option<ServerConfig>) -> Result<Self> {
-        let socket = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+    /// Serves `app` on a bound socket until this is stopped or dropped.
+    pub(crate) fn start(
+        socket: TcpListener,
+        app: Router,
+        tls: Option<TlsAcceptor>,
+    ) -> std::io::Result<Self> {
         let address = socket.local_addr()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
-        let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-        tasks.spawn(accept(socket, app, acceptor, tasks.clone(), stop.clone()));
+        tasks.spawn(accept(socket, app, tls, tasks.clone(), stop.clone()));
         Ok(Self { address, tasks, stop: stop.drop_guard() })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.stop);
         self.tasks.close();
         self.tasks.wait().await;
