@@ -1,0 +1,284 @@
+//! The figures that issue "First light" promises. Each bench prints one JSON line
+//! `{name, value, unit, target, peer, ratio, server, n}`; the process exits with 1 when a target is
+//! missed. Run all with `cargo bench -p scenarios`, one by its name as an argument.
+//!
+//! `peer` and `ratio` are null where the tool to compare with cannot be had on the machine.
+#![allow(clippy::print_stdout, reason = "figures are printed")]
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, stream};
+use scenarios::{Backend, World};
+use serde_json::{Value, json};
+
+const IMAGES: &str = "image.toolkit.fluxcd.io/v1";
+const REPOSITORY: (&str, &str) = (IMAGES, "ImageRepository");
+
+/// One figure against its target.
+struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    target: f64,
+    server: Backend,
+    n: usize,
+}
+
+impl Figure {
+    /// Prints the figure. Whether the target is met.
+    fn tell(&self) -> bool {
+        let line = json!({
+            "name": self.name, "value": self.value, "unit": self.unit, "target": self.target,
+            "peer": Value::Null, "ratio": Value::Null,
+            "server": self.server.to_string(), "n": self.n,
+        });
+        println!("{line}");
+        self.value < self.target
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    let wants =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str()));
+    let mut met = true;
+    for backend in Backend::available("figures") {
+        if wants("tag-to-commit") {
+            met &= tag_to_commit(backend).await?.tell();
+        }
+        if wants("thousand-ready") {
+            for figure in thousand_ready(backend).await? {
+                met &= figure.tell();
+            }
+        }
+        if wants("many-policies") {
+            for figure in many_policies(backend).await? {
+                met &= figure.tell();
+            }
+        }
+    }
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Milliseconds from a scan asked for to the commit on the server: 5,000 files, warm mirror.
+async fn tag_to_commit(backend: Backend) -> Result<Figure> {
+    const N: usize = 20;
+    let world = World::start(backend).await?;
+    let image = world.registry.image("app");
+    world.registry.publish("app", "1.0.0");
+    let files = (0..5000).map(|n| {
+        let marker = if n == 0 { "# {\"$imagepolicy\": \"bench:app\"}" } else { "" };
+        let text = format!(
+            "kind: Thing\nmetadata:\n  name: t{n}\nspec:\n  image: {image}:0.0.0 {marker}\n"
+        );
+        (format!("apps/{}/{n}.yaml", n % 50), text.into_bytes())
+    });
+    world.git.create("fleet", "main", files).await?;
+    world.objects.namespace("bench").await?;
+    create(&world, &repository("app", &image)).await?;
+    create(&world, &policy("app", "app", ">=0.0.0")).await?;
+    automate(&world).await?;
+    committed(&world, None).await?;
+    let mut times = Vec::new();
+    for n in 1..=N {
+        let before = head(&world)?;
+        world.registry.publish("app", &format!("1.0.{n}"));
+        let started = Instant::now();
+        request(&world, "app", n).await?;
+        committed(&world, Some(&before)).await?;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    let target = if backend == Backend::Embedded { 300.0 } else { 500.0 };
+    let value = times[N / 2].as_secs_f64() * 1000.0;
+    Ok(Figure { name: "tag-to-commit", value, unit: "ms", target, server: backend, n: N })
+}
+
+/// Seconds from the last object created to all Ready, and memory, for 1,000 repositories and
+/// 1,000 policies. The memory is that of the whole process, registry and control plane included.
+async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
+    const N: usize = 1000;
+    let world = World::start(backend).await?;
+    world.objects.namespace("bench").await?;
+    for n in 0..N {
+        world.registry.publish(&format!("app{n}"), "1.0.0");
+    }
+    let objects = (0..N).flat_map(|n| {
+        let name = format!("app{n}");
+        let image = world.registry.image(&name);
+        [repository(&name, &image), policy(&name, &name, ">=1.0.0")]
+    });
+    let created = stream::iter(objects)
+        .map(|object| {
+            let world = &world;
+            async move { create(world, &object).await }
+        })
+        .buffer_unordered(32)
+        .collect::<Vec<_>>()
+        .await;
+    created.into_iter().collect::<Result<Vec<_>>>()?;
+    let started = Instant::now();
+    until(Duration::from_secs(120), || async {
+        let ready = ready(&world, "ImagePolicy").await + ready(&world, "ImageRepository").await;
+        ready == 2 * N
+    })
+    .await?;
+    let value = started.elapsed().as_secs_f64();
+    let (target, server) = (if backend == Backend::Embedded { 10.0 } else { 20.0 }, backend);
+    let time = Figure { name: "thousand-ready", value, unit: "s", target, server, n: N };
+    let value = resident()?;
+    let memory =
+        Figure { name: "thousand-ready-memory", value, unit: "MiB", target: 120.0, server, n: N };
+    Ok(vec![time, memory])
+}
+
+/// Commits, and seconds after the last change, when 200 policies change at once.
+async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
+    const N: usize = 200;
+    let world = World::start(backend).await?;
+    let image = world.registry.image("app");
+    world.registry.publish("app", "1.0.0");
+    let lines: String = (0..N)
+        .map(|n| format!("v{n}: {image}:0.0.0 # {{\"$imagepolicy\": \"bench:p{n}\"}}\n"))
+        .collect();
+    let files = [("values.yaml".to_owned(), lines.into_bytes())];
+    world.git.create("fleet", "main", files).await?;
+    world.objects.namespace("bench").await?;
+    create(&world, &repository("app", &image)).await?;
+    for n in 0..N {
+        create(&world, &policy(&format!("p{n}"), "app", ">=0.0.0")).await?;
+    }
+    until(Duration::from_secs(60), || async { ready(&world, "ImagePolicy").await == N }).await?;
+    automate(&world).await?;
+    committed(&world, None).await?;
+    let before = head(&world)?;
+    world.registry.publish("app", "1.1.0");
+    request(&world, "app", 1).await?;
+    let latest = |policies: &[Value]| {
+        policies.iter().filter(|it| it["status"]["latestRef"]["tag"] == "1.1.0").count()
+    };
+    until(Duration::from_secs(60), || async {
+        let policies = world.objects.list(IMAGES, "ImagePolicy", "bench").await;
+        latest(&policies.unwrap_or_default()) == N
+    })
+    .await?;
+    let started = Instant::now();
+    let fleet = world.git.repository("fleet")?;
+    let wanted = format!("{image}:1.1.0");
+    until(Duration::from_secs(60), || async {
+        let text = fleet.read_file("main", "values.yaml").await.ok().flatten().unwrap_or_default();
+        String::from_utf8_lossy(&text).matches(&wanted).count() == N
+    })
+    .await?;
+    let value = started.elapsed().as_secs_f64();
+    let commits = fleet.git(["rev-list", "--count", &format!("{before}..main")]).await?;
+    let commits: f64 = commits.trim().parse()?;
+    let server = backend;
+    Ok(vec![
+        Figure { name: "many-policies", value, unit: "s", target: 1.0, server, n: N },
+        Figure {
+            name: "many-policies-commits",
+            value: commits,
+            unit: "",
+            target: 1.5,
+            server,
+            n: N,
+        },
+    ])
+}
+
+fn repository(name: &str, image: &str) -> Value {
+    json!({
+        "apiVersion": IMAGES, "kind": "ImageRepository",
+        "metadata": {"name": name, "namespace": "bench"},
+        "spec": {"image": image, "interval": "1h"},
+    })
+}
+
+fn policy(name: &str, repository: &str, range: &str) -> Value {
+    json!({
+        "apiVersion": IMAGES, "kind": "ImagePolicy",
+        "metadata": {"name": name, "namespace": "bench"},
+        "spec": {
+            "imageRepositoryRef": {"name": repository},
+            "policy": {"semver": {"range": range}},
+        },
+    })
+}
+
+async fn automate(world: &World) -> Result<()> {
+    let git = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+        "metadata": {"name": "fleet", "namespace": "bench"},
+        "spec": {
+            "url": world.git.repository_url("fleet"), "interval": "1h", "ref": {"branch": "main"},
+        },
+    });
+    let automation = json!({
+        "apiVersion": IMAGES, "kind": "ImageUpdateAutomation",
+        "metadata": {"name": "fleet", "namespace": "bench"},
+        "spec": {
+            "interval": "1h", "sourceRef": {"kind": "GitRepository", "name": "fleet"},
+            "git": {"commit": {"author": {"email": "bench@example.com"}}},
+        },
+    });
+    create(world, &git).await?;
+    create(world, &automation).await
+}
+
+async fn create(world: &World, object: &Value) -> Result<()> {
+    let created = world.objects.create(Some("bench"), object).await?;
+    created.map_err(|refused| anyhow::anyhow!("{}", refused.0))
+}
+
+async fn request(world: &World, name: &str, n: usize) -> Result<()> {
+    let patch =
+        json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": n.to_string()}}});
+    world.objects.patch(REPOSITORY, ("bench", name), &patch).await
+}
+
+async fn ready(world: &World, kind: &str) -> usize {
+    let objects = world.objects.list(IMAGES, kind, "bench").await.unwrap_or_default();
+    let is_ready = |object: &&Value| {
+        let conditions = object["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True")
+    };
+    objects.iter().filter(is_ready).count()
+}
+
+/// The head of the branch, read from disk: a process for each look would be most of the time.
+fn head(world: &World) -> Result<String> {
+    let path = world.git.dir().join("fleet.git/refs/heads/main");
+    Ok(std::fs::read_to_string(path).context("the branch has no head")?.trim().to_owned())
+}
+
+async fn committed(world: &World, before: Option<&str>) -> Result<()> {
+    let first = head(world)?;
+    let before = before.unwrap_or(&first).to_owned();
+    until(Duration::from_secs(60), || async {
+        head(world).is_ok_and(|now| !now.is_empty() && now != before)
+    })
+    .await
+}
+
+async fn until<F: Future<Output = bool>>(limit: Duration, holds: impl Fn() -> F) -> Result<()> {
+    let started = Instant::now();
+    while !holds().await {
+        anyhow::ensure!(started.elapsed() < limit, "it did not come true within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+/// Memory of this process in MiB.
+fn resident() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    Ok(kib / 1024.0)
+}
