@@ -19,8 +19,11 @@ macro_rules! scenarios {
 }
 
 mod automation;
+mod git;
+mod kill;
 mod policy;
 mod repository;
+mod runtime;
 mod statuses;
 
 use std::sync::Arc;
@@ -49,7 +52,7 @@ async fn scenarios_hold_on_kubernetes() {
         return;
     }
     let world = Arc::new(World::start(Backend::Kubernetes).await.unwrap());
-    let all: Vec<Scenario> = [repository::ALL, policy::ALL, automation::ALL].concat();
+    let all: Vec<Scenario> = [repository::ALL, policy::ALL, automation::ALL, runtime::ALL].concat();
     let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {
         let shown = async { scenario(tenant(&world, name).await?).await };
         (*name, shown.await)

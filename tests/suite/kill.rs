@@ -1,0 +1,259 @@
+//! A process that is killed at any moment loses nothing and does nothing twice.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use scenarios::Objects;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use world::{git, registry};
+
+const IMAGE: &str = "image.toolkit.fluxcd.io/v1";
+
+/// The objects that are there, as kind and name.
+const OBJECTS: [(&str, &str); 3] =
+    [("ImageRepository", "app"), ("ImagePolicy", "app"), ("ImageUpdateAutomation", "fleet")];
+
+/// `sluice up` on a folder, a registry and a Git server that outlive it.
+struct Victim {
+    folder: tempfile::TempDir,
+    registry: registry::Server,
+    git: git::Server,
+    repository: git::Repository,
+    process: Option<Child>,
+    objects: Option<Objects>,
+    published: u32,
+}
+
+impl Victim {
+    async fn new() -> Result<Self> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let (registry, git) =
+            (registry::Server::start().await?, git::Server::start(Default::default()).await?);
+        registry.publish("app", "1.0.0");
+        let line =
+            format!("image: {} # {{\"$imagepolicy\": \"apps:app\"}}\n", tagged(&registry, 0));
+        let repository = git.create("fleet", "main", [("a.yaml", line.as_str())]).await?;
+        let folder = tempfile::tempdir()?;
+        let manifests: Vec<String> =
+            manifests(&registry, &git).iter().map(ToString::to_string).collect();
+        std::fs::write(folder.path().join("objects.yaml"), manifests.join("\n---\n"))?;
+        let (process, objects) = (None, None);
+        Ok(Self { folder, registry, git, repository, process, objects, published: 0 })
+    }
+
+    /// Starts the process; what it says goes to a file.
+    fn spawn(&mut self, arguments: &[&str]) -> Result<()> {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+        command.arg("up").arg("--data-dir").arg(self.path("data")).args(arguments);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        self.process = Some(command.spawn()?);
+        self.objects = None;
+        Ok(())
+    }
+
+    /// Ends it as the kernel does when memory is short.
+    async fn kill(&mut self) -> Result<()> {
+        let mut process = self.process.take().context("it runs")?;
+        if let Some(code) = process.try_wait()? {
+            bail!("it ended by itself with {code}: {}", self.log());
+        }
+        Ok(process.kill().await?)
+    }
+
+    /// Waits until the process answers.
+    async fn answers(&mut self) -> Result<Objects> {
+        for _ in 0..1000 {
+            if let Ok(objects) = self.connect().await {
+                self.objects = Some(objects.clone());
+                return Ok(objects);
+            }
+            let process = self.process.as_mut().context("it runs")?;
+            if let Some(code) = process.try_wait()? {
+                bail!("it ended by itself with {code}: {}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("it does not answer: {}", self.log())
+    }
+
+    async fn connect(&self) -> Result<Objects> {
+        let kubeconfig = Kubeconfig::read_from(self.path("data").join("kubeconfig"))?;
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        let client = kube::Client::try_from(config)?;
+        client.apiserver_version().await?;
+        Ok(Objects::new(client))
+    }
+
+    fn publish(&mut self) {
+        self.published += 1;
+        self.registry.publish("app", &format!("1.{}.0", self.published));
+    }
+
+    /// Waits until the newest tag is committed and the automation knows.
+    async fn settles(&self) -> Result<Value> {
+        let objects = self.objects.as_ref().context("it answers")?;
+        let wanted = tagged(&self.registry, self.published);
+        let settled = || async {
+            let text = self.repository.read_file("main", "a.yaml").await.ok().flatten();
+            let there = text.is_some_and(|it| String::from_utf8_lossy(&it).contains(&wanted));
+            let head = self.repository.head("main").await.ok().flatten();
+            let it = objects.get(IMAGE, "ImageUpdateAutomation", "apps", "fleet").await;
+            let status = it.unwrap_or_default()["status"].clone();
+            let told = self.published == 0 || json!(head) == status["lastPushCommit"];
+            there && told && status["lastPushTime"].is_string() == (self.published > 0)
+        };
+        let waited = objects.eventually(&format!("{wanted} is committed"), settled).await;
+        waited.with_context(|| self.log())?;
+        let it = objects.get(IMAGE, "ImageUpdateAutomation", "apps", "fleet").await;
+        it.context("the automation is there")
+    }
+
+    /// The objects by kind: uid and finalizers.
+    async fn identities(&self) -> Result<BTreeMap<&'static str, (Value, Value)>> {
+        let objects = self.objects.as_ref().context("it answers")?;
+        let mut all = BTreeMap::new();
+        for (kind, name) in OBJECTS {
+            let it = objects.get(IMAGE, kind, "apps", name).await;
+            let it = it.with_context(|| format!("{kind}/{name} is lost"))?;
+            let metadata = &it["metadata"];
+            all.insert(kind, (metadata["uid"].clone(), metadata["finalizers"].clone()));
+        }
+        Ok(all)
+    }
+
+    /// The history is one line of commits, each of which brings a newer tag.
+    async fn history_is_straight(&self) -> Result<usize> {
+        self.repository.git(["fsck", "--strict"]).await?;
+        let merges = self.repository.git(["rev-list", "--min-parents=2", "main"]).await?;
+        ensure!(merges.is_empty(), "merges: {merges}");
+        let commits = self.repository.git(["rev-list", "--reverse", "main"]).await?;
+        let mut last = None;
+        for commit in commits.lines() {
+            let text = self.repository.read_file(commit, "a.yaml").await?.context("a.yaml")?;
+            let text = String::from_utf8(text)?;
+            let minor = text.split(":1.").nth(1).and_then(|rest| rest.split('.').next());
+            let minor: u32 = minor.with_context(|| format!("a tag in {text}"))?.parse()?;
+            ensure!(last < Some(minor), "{commit} goes from {last:?} to {minor}");
+            last = Some(minor);
+        }
+        ensure!(last <= Some(self.published), "there is no tag 1.{last:?}.0");
+        Ok(commits.lines().count())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+fn tagged(registry: &registry::Server, minor: u32) -> String {
+    format!("{}:1.{minor}.0", registry.image("app"))
+}
+
+fn manifests(registry: &registry::Server, git: &git::Server) -> [Value; 5] {
+    let of = |kind: &str, name: &str, spec: Value| {
+        json!({
+            "apiVersion": IMAGE, "kind": kind,
+            "metadata": {"name": name, "namespace": "apps"}, "spec": spec,
+        })
+    };
+    let image = registry.image("app");
+    [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}}),
+        of("ImageRepository", "app", json!({"image": image, "insecure": true, "interval": "1s"})),
+        of(
+            "ImagePolicy",
+            "app",
+            json!({"imageRepositoryRef": {"name": "app"}, "policy": {"semver": {"range": "1.x"}}}),
+        ),
+        json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+            "metadata": {"name": "fleet", "namespace": "apps"},
+            "spec": {"url": git.repository_url("fleet"), "interval": "1h", "ref": {"branch": "main"}},
+        }),
+        of(
+            "ImageUpdateAutomation",
+            "fleet",
+            json!({
+                "sourceRef": {"kind": "GitRepository", "name": "fleet"}, "interval": "1h",
+                "git": {"commit": {"author": {"email": "bot@example.com"}}},
+                "update": {"strategy": "Setters"},
+            }),
+        ),
+    ]
+}
+
+/// The first run, in which nobody is killed: everything is applied and ready.
+async fn begun(victim: &mut Victim) -> Result<BTreeMap<&'static str, (Value, Value)>> {
+    let manifests = victim.path("objects.yaml");
+    victim.spawn(&["-f", text(&manifests)?])?;
+    let objects = victim.answers().await?;
+    let ready = || async {
+        let it = objects.get(IMAGE, "ImageUpdateAutomation", "apps", "fleet").await;
+        let it = it.unwrap_or_default();
+        let seen = it["status"]["observedPolicies"].is_object();
+        seen && scenarios::condition(&it, "Ready")["status"] == "True"
+    };
+    objects.eventually("the automation is ready", ready).await.with_context(|| victim.log())?;
+    victim.identities().await
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path of this test is text")
+}
+
+#[expect(clippy::print_stdout, reason = "whoever looks into a failure needs the seed")]
+fn seed() -> u64 {
+    let given = std::env::var("SLUICE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(rand::random);
+    println!("SLUICE_SEED={seed}");
+    seed
+}
+
+fn kills() -> usize {
+    if std::env::var_os("SLUICE_FULL").is_some() { 200 } else { 5 }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
+    let mut random = StdRng::seed_from_u64(seed());
+    let mut victim = Victim::new().await?;
+    let identities = begun(&mut victim).await?;
+    for _ in 0..kills() {
+        victim.publish();
+        // From before the scan to after the push, and now and then in the middle of a start.
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..1800))).await;
+        victim.kill().await?;
+        victim.history_is_straight().await?;
+        victim.spawn(&[])?;
+        while random.random_bool(0.3) {
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
+            victim.kill().await?;
+            victim.spawn(&[])?;
+        }
+        victim.answers().await?;
+        assert_eq!(victim.identities().await?, identities, "{}", victim.log());
+    }
+    victim.publish();
+    let automation = victim.settles().await?;
+    assert_eq!(victim.identities().await?, identities);
+    let tag = format!("1.{}.0", victim.published);
+    assert_eq!(automation["status"]["observedPolicies"]["app"]["tag"], tag);
+    let commits = victim.history_is_straight().await?;
+    ensure!(commits > 1, "nothing was committed");
+    ensure!(victim.git.counts().pushes + 1 >= commits, "more commits than pushes");
+    Ok(())
+}
