@@ -123,7 +123,7 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
         .await;
     created.into_iter().collect::<Result<Vec<_>>>()?;
     let started = Instant::now();
-    until(Duration::from_secs(120), || async {
+    until_by(Duration::from_millis(100), Duration::from_secs(120), || async {
         let ready = ready(&world, "ImagePolicy").await + ready(&world, "ImageRepository").await;
         ready == 2 * N
     })
@@ -267,10 +267,19 @@ async fn committed(world: &World, before: Option<&str>) -> Result<()> {
 }
 
 async fn until<F: Future<Output = bool>>(limit: Duration, holds: impl Fn() -> F) -> Result<()> {
+    until_by(Duration::from_millis(2), limit, holds).await
+}
+
+/// Looks every `pause`: often where looking is cheap, seldom where it would be most of the work.
+async fn until_by<F: Future<Output = bool>>(
+    pause: Duration,
+    limit: Duration,
+    holds: impl Fn() -> F,
+) -> Result<()> {
     let started = Instant::now();
     while !holds().await {
         anyhow::ensure!(started.elapsed() < limit, "it did not come true within {limit:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(pause).await;
     }
     Ok(())
 }

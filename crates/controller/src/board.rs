@@ -261,7 +261,7 @@ impl State {
     fn settle(&mut self, key: &Key, now: Timestamp, settle: Duration) {
         let later = |by: Duration| now.saturating_add(by).unwrap_or(now);
         let Some(card) = self.cards.get_mut(key) else { return };
-        let latest = card.settling.map_or_else(|| later(settle * 10), |it| it.latest);
+        let latest = card.settling.map_or_else(|| later(settle * 100), |it| it.latest);
         let due = later(settle).min(latest);
         if card.settling.replace(Settling { latest, due }).is_none() {
             self.settling += 1;
@@ -367,10 +367,10 @@ mod tests {
         board.wake(&secret, at(140), settle);
         board.done(&ticket.key, None, Plan { due: Some(at(9000)), ..Plan::default() });
         assert_eq!(board.next_due(), Some(at(190)), "a change during the run is not lost");
-        for millis in (140..900).step_by(40) {
+        for millis in (140..6000).step_by(40) {
             board.wake(&secret, at(millis), settle);
         }
-        assert_eq!(board.next_due(), Some(at(640)), "it is not put off for ever");
+        assert_eq!(board.next_due(), Some(at(5140)), "it is not put off for ever");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     const ACKNOWLEDGES_SUSPENDED: bool = true;
 
     /// How long an object waits for further changes of its references after one woke it, so that
-    /// many changes at once make one run. At most ten times as long; zero runs at once.
+    /// many changes at once make one run. At most a hundred times as long; zero runs at once.
     const SETTLE: Duration = Duration::ZERO;
 
     /// One turn. It never waits for other objects or for time: what is left to wait for is in the
