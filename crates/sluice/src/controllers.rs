@@ -10,7 +10,7 @@ use cloud::{CacheOptions, Cloud, Endpoints, Environment};
 use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
-use kube::Client;
+use kube::{Client, api::ApiResource};
 use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -55,13 +55,13 @@ impl Setup {
 
 /// The controllers while they run.
 pub struct Running {
-    kinds: Vec<String>,
+    kinds: Vec<ApiResource>,
     tasks: JoinSet<()>,
 }
 
 impl Running {
     /// The kinds that have a controller.
-    pub fn kinds(&self) -> &[String] {
+    pub fn kinds(&self) -> &[ApiResource] {
         &self.kinds
     }
 
@@ -99,7 +99,7 @@ pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
     let host = host.with(setup.options.clone());
     let mut running = Running { kinds: Vec::new(), tasks: JoinSet::new() };
     for controller in all(&host, setup)? {
-        running.kinds.push(controller.kind().to_owned());
+        running.kinds.push(controller.resource().clone());
         running.tasks.spawn(controller.run(host.clone()));
     }
     Ok(running)

@@ -19,4 +19,4 @@ mod manifest;
 mod post;
 mod term;
 
-pub use cli::main;
+pub use cli::{command, main};

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::Read as _,
+    fs::File,
+    io::{IsTerminal as _, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -13,22 +14,31 @@ use kube::{
     core::GroupVersionKind,
     discovery::{self, Scope},
 };
+use serde_json::Value;
 
 /// Field manager of what is applied.
 const MANAGER: &str = "sluice-up";
 
-/// An object as it was written, and where.
+/// The most that is read of one file or of standard input.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// An object as it was written, and where (`file:line`).
 #[derive(Debug, Clone)]
 pub(crate) struct Manifest {
     pub(crate) object: DynamicObject,
     pub(crate) origin: String,
 }
 
+impl Manifest {
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.object.types.as_ref().map(|types| types.kind.as_str())
+    }
+}
+
 /// An object that was applied.
 #[derive(Debug, Clone)]
 pub(crate) struct Applied {
     pub(crate) resource: ApiResource,
-    pub(crate) namespace: Option<String>,
     pub(crate) name: String,
     pub(crate) outcome: Outcome,
 }
@@ -62,20 +72,36 @@ pub(crate) fn read(sources: &[PathBuf]) -> Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for source in sources {
         if source.as_os_str() == "-" {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-            manifests.extend(parse(&text, "standard input")?);
+            manifests.extend(from_stdin()?);
             continue;
         }
-        for file in files(source)? {
-            let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            manifests.extend(parse(&text, &file.display().to_string())?);
+        for path in files(source)? {
+            let origin = path.display().to_string();
+            let file = File::open(&path).with_context(|| format!("cannot read {origin}"))?;
+            manifests.extend(from_reader(file, &origin)?);
         }
     }
     // What others need comes first; the rest stays in the order in which it was written.
-    manifests.sort_by_key(|manifest| rank(&manifest.object));
+    manifests.sort_by_key(rank);
     Ok(manifests)
+}
+
+fn from_stdin() -> Result<Vec<Manifest>> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        bail!("-f - reads standard input, which is a terminal: pipe manifests into it");
+    }
+    from_reader(stdin.lock(), "standard input")
+}
+
+fn from_reader(reader: impl std::io::Read, origin: &str) -> Result<Vec<Manifest>> {
+    let cannot = || format!("cannot read {origin}");
+    let mut bytes = Vec::new();
+    reader.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(cannot)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("{origin} is larger than {} MiB", MAX_BYTES >> 20);
+    }
+    parse(&yaml::text(&bytes).with_context(cannot)?, origin)
 }
 
 fn files(source: &Path) -> Result<Vec<PathBuf>> {
@@ -101,52 +127,64 @@ fn files(source: &Path) -> Result<Vec<PathBuf>> {
 
 /// The objects of a text; the items of a `List` count one by one.
 pub(crate) fn parse(text: &str, origin: &str) -> Result<Vec<Manifest>> {
-    let documents = yaml::parse_all(text).with_context(|| format!("cannot read {origin}"))?;
+    let cannot = || format!("cannot read {origin}");
+    let documents = yaml::parse_all(text).with_context(cannot)?;
+    let written = yaml::Document::parse_all(text).with_context(cannot)?;
     let mut manifests = Vec::new();
-    for (index, document) in documents.iter().enumerate() {
-        let place = || format!("document {} of {origin}", index + 1);
-        let value: serde_json::Value = serde_json::from_str(&document.to_json()?)?;
+    for (document, written) in documents.iter().zip(&written) {
+        let value: Value = serde_json::from_str(&document.to_json().with_context(cannot)?)?;
         if value.is_null() {
             continue;
         }
-        for value in items(value) {
-            manifests
-                .push(Manifest { object: object(value).with_context(place)?, origin: place() });
+        for (value, line) in items(value, &written.root) {
+            let origin = format!("{origin}:{line}");
+            let object = object(value).with_context(|| origin.clone())?;
+            manifests.push(Manifest { object, origin });
         }
     }
     Ok(manifests)
 }
 
-fn items(mut value: serde_json::Value) -> Vec<serde_json::Value> {
+/// One object, or those of a list, with their lines.
+fn items(mut value: Value, written: &yaml::Node) -> Vec<(Value, usize)> {
     let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match value.get_mut("items").map(serde_json::Value::take) {
-        Some(serde_json::Value::Array(items)) if is_list => items,
-        Some(items) => {
-            value["items"] = items;
-            vec![value]
-        }
-        None => vec![value],
+    if is_list && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take) {
+        let written = written.get("items").map(yaml::Node::items).unwrap_or_default();
+        let lines = written.iter().map(|item| item.line).chain(std::iter::repeat(0));
+        return items.into_iter().zip(lines).collect();
     }
+    vec![(value, written.line)]
 }
 
-fn object(value: serde_json::Value) -> Result<DynamicObject> {
+fn object(mut value: Value) -> Result<DynamicObject> {
     for field in ["apiVersion", "kind"] {
-        if value[field].as_str().is_none_or(str::is_empty) {
-            bail!("`{field}` is missing: this is no Kubernetes object");
-        }
+        required(&value[field], field).context("this is no Kubernetes object")?;
     }
-    if value["metadata"]["name"].as_str().is_none_or(str::is_empty) {
-        bail!("`metadata.name` is missing");
+    required(&value["metadata"]["name"], "metadata.name")?;
+    if !value["metadata"]["namespace"].is_null() {
+        required(&value["metadata"]["namespace"], "metadata.namespace")?;
     }
-    let mut value = value;
     if let Some(map) = value.as_object_mut() {
         map.retain(|_, field| !field.is_null());
     }
-    Ok(serde_json::from_value(value)?)
+    serde_json::from_value(value).context("its metadata cannot be read")
 }
 
-fn rank(object: &DynamicObject) -> u8 {
-    match object.types.as_ref().map(|types| types.kind.as_str()) {
+/// Refuses what is not a text that says something.
+fn required(value: &Value, field: &str) -> Result<()> {
+    match value {
+        Value::String(text) if !text.is_empty() => Ok(()),
+        Value::Null | Value::String(_) => bail!("`{field}` is missing"),
+        // YAML reads `y`, `no` or `1` as something else than text.
+        Value::Bool(_) | Value::Number(_) => {
+            bail!("`{field}` is {value} and no text; put it in quotes")
+        }
+        Value::Array(_) | Value::Object(_) => bail!("`{field}` must be a text"),
+    }
+}
+
+fn rank(manifest: &Manifest) -> u8 {
+    match manifest.kind() {
         Some("CustomResourceDefinition") => 0,
         Some("Namespace") => 1,
         Some("ServiceAccount" | "Secret" | "ConfigMap") => 2,
@@ -196,7 +234,7 @@ async fn apply_one(
         }
         Some(_) => Outcome::Configured,
     };
-    Ok(Applied { resource, namespace, name, outcome })
+    Ok(Applied { resource, name, outcome })
 }
 
 async fn resource(
@@ -211,13 +249,27 @@ async fn resource(
     }
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let wanted = GroupVersionKind::gvk(group, version, kind);
-    let (resource, capabilities) =
-        discovery::pinned_kind(client, &wanted).await.with_context(|| {
-            format!("there is no kind {kind} in {api_version} here; is its CRD applied?")
-        })?;
+    let (resource, capabilities) = discovery::pinned_kind(client, &wanted)
+        .await
+        .map_err(|error| unknown(error, api_version, kind))?;
     let found = (resource, capabilities.scope);
     known.insert(key, found.clone());
     Ok(found)
+}
+
+fn unknown(error: kube::Error, api_version: &str, kind: &str) -> anyhow::Error {
+    let absent = match &error {
+        kube::Error::Api(status) => status.code == 404,
+        kube::Error::Discovery(_) => true,
+        _ => false,
+    };
+    if absent {
+        return anyhow::anyhow!(
+            "there is no kind {kind} in {api_version} here; if it is a custom resource, give the \
+             file of its CRD too"
+        );
+    }
+    anyhow::Error::from(error).context(format!("cannot look up {kind} in {api_version}"))
 }
 
 #[cfg(test)]
@@ -231,6 +283,9 @@ mod tests {
         let names: Vec<String> =
             parse(text, "x").unwrap().iter().map(|m| m.object.name_any()).collect();
         assert_eq!(names, ["a", "b"]);
+        let places: Vec<String> =
+            parse(text, "x").unwrap().into_iter().map(|it| it.origin).collect();
+        assert_eq!(places, ["x:1", "x:9"]);
     }
 
     #[test]
@@ -238,10 +293,15 @@ mod tests {
         let error = parse("a: 1\n", "x.yaml").unwrap_err();
         assert_eq!(
             format!("{error:#}"),
-            "document 1 of x.yaml: `apiVersion` is missing: this is no Kubernetes object"
+            "x.yaml:1: this is no Kubernetes object: `apiVersion` is missing"
         );
-        let error = parse("apiVersion: v1\nkind: Secret\n", "x.yaml").unwrap_err();
-        assert_eq!(format!("{error:#}"), "document 1 of x.yaml: `metadata.name` is missing");
-        assert!(parse("a: [\n", "x.yaml").is_err());
+        let object = "\n---\napiVersion: v1\nkind: Secret\n";
+        let error = parse(object, "x.yaml").unwrap_err();
+        assert_eq!(format!("{error:#}"), "x.yaml:3: `metadata.name` is missing");
+        let error = parse(&format!("{object}metadata: {{name: y}}"), "x.yaml").unwrap_err();
+        let text = "x.yaml:3: `metadata.name` is true and no text; put it in quotes";
+        assert_eq!(format!("{error:#}"), text);
+        let error = parse("a: [\n", "x.yaml").unwrap_err();
+        assert!(format!("{error:#}").starts_with("cannot read x.yaml: yaml: line "), "{error:#}");
     }
 }

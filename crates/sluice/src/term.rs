@@ -1,12 +1,22 @@
 //! What people see: marks, colours on a terminal only, diffs.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+};
 
 /// Where output for people goes: standard output, or standard error when the former is for
 /// machines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Term {
     colour: bool,
+}
+
+/// A path as a POSIX shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// A colour by its ANSI number.

@@ -1,6 +1,6 @@
 //! `sluice completion`.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::Args;
 use clap_complete::Shell;
@@ -16,6 +16,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, command: &mut clap::Command) -> ExitCode {
-    clap_complete::generate(arguments.shell, command, "sluice", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, command, "sluice", &mut script);
+    // Whoever closed standard output does not want to know.
+    let _ = std::io::stdout().write_all(&script);
     ExitCode::SUCCESS
 }

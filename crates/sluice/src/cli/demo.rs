@@ -5,7 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Args;
 
-use crate::{demo, term::Term};
+use super::signal::Signals;
+use crate::{demo::Demo, term::Term};
 
 /// Watch images being scanned, selected and committed, with no cluster and no network
 ///
@@ -23,12 +24,23 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let term = Term::detect();
-    let demo = demo::Demo::start(term, arguments.dir.as_deref()).await?;
-    let as_expected = demo.show().await?;
-    if arguments.keep {
-        demo.explain();
-        super::interrupted().await;
-    }
-    demo.stop().await;
-    Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut signals = Signals::listen()?;
+    let demo = Demo::start(term, arguments.dir.as_deref()).await?;
+    let outcome = tokio::select! {
+        shown = demo.show() => match shown {
+            Ok(good) if arguments.keep => {
+                demo.explain();
+                signals.next().await;
+                Ok(exit_code(good))
+            }
+            shown => shown.map(exit_code),
+        },
+        signal = signals.next() => Ok(signal.into()),
+    };
+    signals.stop(demo.stop()).await;
+    outcome
+}
+
+fn exit_code(as_expected: bool) -> ExitCode {
+    if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -3,10 +3,11 @@
 //! Durations are Go's (`1h30m`, `750ms`); switches are written `--flag`, `--flag=true` or
 //! `--flag=false`.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use regex::Regex;
 
 use crate::{
     controllers::Setup,
@@ -33,13 +34,13 @@ pub(crate) struct Controllers {
     #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
     pub(crate) events_addr: String,
     /// Refuse references to objects of other namespaces
-    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) no_cross_namespace_refs: bool,
     /// Reconcile only objects with these labels
-    #[arg(long, default_value = "", value_name = "SELECTOR", hide_default_value = true)]
+    #[arg(long, default_value = "", value_parser = selector, value_name = "SELECTOR", hide_default_value = true)]
     pub(crate) watch_label_selector: String,
     /// React to changes of Secrets and ConfigMaps with these labels
-    #[arg(long, default_value = "reconcile.fluxcd.io/watch=Enabled", value_name = "SELECTOR")]
+    #[arg(long, default_value = "reconcile.fluxcd.io/watch=Enabled", value_parser = selector, value_name = "SELECTOR")]
     pub(crate) watch_configs_label_selector: String,
     /// Time before the first retry of a failed reconciliation; doubled for each further one
     #[arg(long, default_value = "750ms", value_parser = duration, value_name = "DURATION")]
@@ -73,12 +74,12 @@ pub(crate) struct Controllers {
 /// Flags of a controller in a cluster.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Cluster {
-    /// Address of the metrics
-    #[arg(long, default_value = ":8080", value_parser = address, value_name = "ADDR")]
-    pub(crate) metrics_addr: SocketAddr,
-    /// Address of the health probes
-    #[arg(long, default_value = ":9440", value_parser = address, value_name = "ADDR")]
-    pub(crate) health_addr: SocketAddr,
+    /// Address of the metrics; 0 for none
+    #[arg(long, default_value = ":8080", value_name = "ADDR")]
+    pub(crate) metrics_addr: Address,
+    /// Address of the health probes; 0 for none
+    #[arg(long, default_value = ":9440", value_name = "ADDR")]
+    pub(crate) health_addr: Address,
     /// Where scanned tags and Git mirrors are kept
     #[arg(long, default_value = "/data", value_name = "DIR")]
     pub(crate) storage_path: PathBuf,
@@ -89,7 +90,7 @@ pub(crate) struct Cluster {
     #[arg(long, default_value_t = 10, value_name = "MINUTES", hide = true)]
     pub(crate) gc_interval: u16,
     /// Watch all namespaces; otherwise the one that RUNTIME_NAMESPACE names
-    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) watch_all_namespaces: bool,
     /// Kubeconfig to use instead of KUBECONFIG or the cluster's own
     #[arg(long, value_name = "FILE")]
@@ -101,10 +102,10 @@ pub(crate) struct Cluster {
     #[arg(long, default_value_t = 300, value_name = "N", hide = true)]
     pub(crate) kube_api_burst: i32,
     /// Let one of several replicas work, and the others wait
-    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) enable_leader_election: bool,
     /// Give the lead back when stopping
-    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) leader_election_release_on_cancel: bool,
     /// How long a silent leader keeps the lead
     #[arg(long, default_value = "35s", value_parser = duration, value_name = "DURATION")]
@@ -191,10 +192,68 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// Reads an address; `:8080` means every address of the machine.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
-    full.parse().map_err(|error| format!("'{text}' is no address ({error}); write it like :8080"))
+/// Checks the form of a label selector: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`,
+/// joined by commas. The API server checks it again; this says so at the start.
+fn selector(text: &str) -> Result<String, String> {
+    let name = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?";
+    let values = format!(r"\(\s*(?:{name})?(?:\s*,\s*(?:{name})?)*\s*\)");
+    let one = format!(
+        r"!?\s*{name}|{name}\s*(?:=|==|!=)\s*(?:{name})?|{name}\s+(?:in|notin)\s*{values}|{name}\s*[<>]\s*\d+"
+    );
+    let all = Regex::new(&format!(r"^\s*(?:{one})\s*(?:,\s*(?:{one})\s*)*$"));
+    if text.trim().is_empty() || all.is_ok_and(|all| all.is_match(text)) {
+        return Ok(text.to_owned());
+    }
+    Err("write it like key=value, key!=value, key in (a, b), key or !key, joined by commas".into())
+}
+
+/// Reads a truth value as Go's flags do.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}
+
+/// Where to listen, in Go's forms: `:8080` for every address of the machine, `localhost:8080`,
+/// `[::1]:8080`; `0` or nothing for nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    text: String,
+}
+
+impl Address {
+    /// Listens there; `what` is for the error.
+    pub(crate) fn bind(&self, what: &str) -> Result<Option<TcpListener>> {
+        if self.is_nowhere() {
+            return Ok(None);
+        }
+        let bound = match self.text.strip_prefix(':') {
+            // One socket for both families, unless the machine knows no IPv6.
+            Some(port) => TcpListener::bind(format!("[::]:{port}"))
+                .or_else(|_| TcpListener::bind(format!("0.0.0.0:{port}"))),
+            None => TcpListener::bind(&self.text),
+        };
+        bound.map(Some).with_context(|| format!("cannot listen on {} for {what}", self.text))
+    }
+
+    fn is_nowhere(&self) -> bool {
+        self.text.is_empty() || self.text == "0"
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = Self { text: text.to_owned() };
+        let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        if address.is_nowhere() || matches!(port, Some(Ok(_))) {
+            return Ok(address);
+        }
+        Err("write it like :8080, 127.0.0.1:8080 or localhost:8080".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -224,8 +283,8 @@ mod tests {
         assert_eq!(all.controllers.min_retry_delay, Duration::from_millis(750));
         assert_eq!(all.controllers.max_retry_delay, Duration::from_secs(900));
         assert_eq!(all.controllers.requeue_dependency, Duration::from_secs(30));
-        assert_eq!(all.cluster.metrics_addr.port(), 8080);
-        assert_eq!(all.cluster.health_addr.port(), 9440);
+        assert_eq!(all.cluster.metrics_addr.text, ":8080");
+        assert_eq!(all.cluster.health_addr.text, ":9440");
         assert!(all.cluster.watch_all_namespaces && !all.cluster.enable_leader_election);
         assert_eq!(all.cluster.leader_election_lease_duration, Duration::from_secs(35));
         assert_eq!(all.log.log_encoding, Encoding::Json);
@@ -235,6 +294,36 @@ mod tests {
     fn switches_take_go_forms() {
         let all = parse(&["--enable-leader-election", "--watch-all-namespaces=false"]);
         assert!(all.cluster.enable_leader_election && !all.cluster.watch_all_namespaces);
+        let all = parse(&["--enable-leader-election=1", "--no-cross-namespace-refs=T"]);
+        assert!(all.cluster.enable_leader_election && all.controllers.no_cross_namespace_refs);
+    }
+
+    #[test]
+    fn selectors_are_checked() {
+        let good = ["", "a=b", "a==b,!c", "x.io/y notin (a, b),z", "a in (b)", "a>1", "a!="];
+        for text in good {
+            assert_eq!(selector(text).as_deref(), Ok(text));
+        }
+        for text in ["a=b=c", "a in b", "=b", "a,,b", "a b"] {
+            selector(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn addresses_are_gos() {
+        for good in [":8080", "127.0.0.1:0", "[::1]:80", "localhost:80", "0", ""] {
+            assert!(good.parse::<Address>().is_ok(), "{good}");
+        }
+        for bad in ["8080", ":x", "1.2.3.4", ":70000"] {
+            bad.parse::<Address>().unwrap_err();
+        }
+        assert!("0".parse::<Address>().unwrap().bind("x").unwrap().is_none());
+        let listener = ":0".parse::<Address>().unwrap().bind("x").unwrap().unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let taken = format!("127.0.0.1:{port}").parse::<Address>().unwrap().bind("metrics");
+        let taken = taken.unwrap_err().to_string();
+        assert_eq!(taken, format!("cannot listen on 127.0.0.1:{port} for metrics"));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 mod completion;
 mod demo;
+mod error;
 pub(crate) mod flag;
 mod registry;
 mod run;
+mod signal;
 mod up;
 mod version;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -36,6 +38,11 @@ enum Verb {
     Version(version::Arguments),
 }
 
+/// The whole command line, for manuals.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Parses the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     // Whoever installed one before us has as good a one.
@@ -47,7 +54,8 @@ pub fn main() -> ExitCode {
     match dispatch(verb) {
         Ok(code) => code,
         Err(error) => {
-            report(&error);
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "{}", error::text(&error));
             ExitCode::FAILURE
         }
     }
@@ -59,7 +67,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Up(arguments) => block_on(up::run(arguments)),
         Verb::Run(arguments) => block_on(run::run(arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
-        Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut Arguments::command())),
+        Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),
         Verb::Version(arguments) => Ok(version::run(&arguments)),
     }
 }
@@ -75,37 +83,9 @@ fn role() -> Option<run::Arguments> {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
-}
-
-/// The error and its causes, each once.
-fn report(error: &anyhow::Error) {
-    use std::io::Write as _;
-    let mut told = String::new();
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if !told.contains(&cause) {
-            text += if text.is_empty() { "error: " } else { "\n  because " };
-            text += &cause;
-        }
-        told = cause;
-    }
-    // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Ends with the first interrupt or termination.
-async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    else {
-        let _ = interrupt.await;
-        return;
-    };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
-    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // What is still at work has been told to end and may be killed at any time.
+    runtime.shutdown_background();
+    result
 }

@@ -29,6 +29,7 @@ fn image(text: &str) -> Result<(String, Vec<String>), String> {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let mut signals = super::signal::Signals::listen()?;
     let options = world::registry::Options { listen: Some(arguments.listen), ..Default::default() };
     let registry = world::registry::Server::with(options)
         .await
@@ -41,6 +42,6 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
         term.done(&format!("{} has {} tags", registry.image(name), tags.len()));
     }
     term.begin(&format!("serving on {} until interrupted", registry.host()));
-    super::interrupted().await;
+    signals.next().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,20 +2,25 @@
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
-use anyhow::{Context as _, Result, bail};
-use clap::{Args, Parser as _};
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser as _, builder::PossibleValuesParser};
 use controller::{
-    Metrics, clock,
+    CountRequests, Metrics, clock,
     event::Post,
     lease::{Candidate, Election, Ended, Seat},
     probe::{self, Aside},
 };
 use http_client::Pool;
-use kube::{Client, Config, config::Kubeconfig};
+use kube::{
+    Client, Config,
+    client::ClientBuilder,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::flag;
+use super::{error, flag, signal::Signals};
 use crate::{
     controllers::{self, NAMES, Setup},
     log,
@@ -30,7 +35,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Which controllers run; all by default
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(NAMES), value_name = "NAMES")]
     controllers: Vec<String>,
     #[command(flatten, next_help_heading = "Controllers")]
     behaviour: flag::Controllers,
@@ -59,52 +64,63 @@ impl Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     log::install(arguments.log.log_level, arguments.log.log_encoding);
+    match manage(&arguments).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            // In the log's form, for `flux logs` and others that read nothing else.
+            tracing::error!(error = error::line(&error), "problem running manager");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Runs the controllers, once elected, until a signal ends them.
+async fn manage(arguments: &Arguments) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let setup = setup(arguments)?;
+    let metrics = Metrics::new(process_registry()?)?;
+    let client = client(&arguments.cluster, &metrics).await?;
+    let aside = Aside::start("probes").context("cannot start the thread for probes")?;
+    let post = post(&arguments.behaviour.events_addr)?;
+    let stop = CancellationToken::new();
+    let mut candidates = Candidates::stand(arguments, &metrics, &aside)?;
+    serve(&aside, &arguments.cluster, &metrics)?;
+    let elected = candidates.elected.clone();
+    let host = controllers::host_with(client, Arc::new(clock::System), metrics, post, stop.clone());
+    let mut work = tokio::spawn(async move {
+        if host.stop().run_until_cancelled(elected.cancelled()).await.is_none() {
+            return Ok(());
+        }
+        let running = controllers::start(&host, &setup)?;
+        let kinds: Vec<&str> = running.kinds().iter().map(|it| it.kind.as_str()).collect();
+        tracing::info!(kinds = kinds.join(","), "starting manager");
+        running.ended().await;
+        anyhow::Ok(())
+    });
+    let outcome = tokio::select! {
+        _ = signals.next() => Ok(()),
+        // Another one may lead already: nothing may be ended in order.
+        error = candidates.lost() => return Err(error),
+        result = &mut work => result.map_err(anyhow::Error::from).flatten(),
+    };
+    stop.cancel();
+    let ending = async {
+        if !work.is_finished() {
+            drop(work.await);
+        }
+        candidates.step_down().await;
+    };
+    signals.stop(ending).await;
+    outcome
+}
+
+/// What the flags say of the controllers.
+fn setup(arguments: &Arguments) -> Result<Setup> {
     let mut setup = Setup::new(arguments.cluster.storage_path.clone());
     setup.selection.clone_from(&arguments.controllers);
     arguments.behaviour.configure(&mut setup)?;
-    setup.options.namespace = namespace(&arguments)?;
-    let client = client(&arguments.cluster).await?;
-    let metrics = Metrics::new(process_registry()?)?;
-    let aside = Aside::start("probes").context("cannot start the thread for probes")?;
-    serve(&aside, &arguments.cluster, &metrics)?;
-    let stop = CancellationToken::new();
-    let working = CancellationToken::new();
-    let elected = CancellationToken::new();
-    let candidacy = candidacy(&arguments, &metrics, &aside, (&elected, &working)).await?;
-    let ended = async {
-        tokio::select! {
-            () = super::interrupted() => None,
-            ended = lost(candidacy) => Some(ended),
-        }
-    };
-    let work = async {
-        elected.cancelled().await;
-        let post = post(&arguments.behaviour.events_addr)?;
-        let clock = Arc::new(clock::System);
-        let host = controllers::host_with(client, clock, metrics.clone(), post, stop.clone());
-        let running = controllers::start(&host, &setup)?;
-        tracing::info!(kinds = running.kinds().join(","), "starting manager");
-        running.ended().await;
-        anyhow::Ok(())
-    };
-    let work = async {
-        let result = work.await;
-        working.cancel();
-        result
-    };
-    tokio::pin!(work);
-    let ended = tokio::select! {
-        ended = ended => ended,
-        result = &mut work => { result?; None }
-    };
-    stop.cancel();
-    if elected.is_cancelled() && !working.is_cancelled() {
-        work.await?;
-    }
-    match ended {
-        Some(Ended::Lost) => bail!("leader election lost"),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    setup.options.namespace = namespace(arguments)?;
+    Ok(setup)
 }
 
 /// The only namespace to watch, if not all.
@@ -116,19 +132,23 @@ fn namespace(arguments: &Arguments) -> Result<Option<String>> {
     namespace.map(Some).context("--watch-all-namespaces=false needs RUNTIME_NAMESPACE")
 }
 
-/// A client by flag, environment or pod.
-async fn client(flags: &flag::Cluster) -> Result<Client> {
+/// A client by flag, environment or pod, whose requests are counted.
+async fn client(flags: &flag::Cluster, metrics: &Metrics) -> Result<Client> {
     let config = match &flags.kubeconfig {
         None => Config::infer().await.context(
             "there is no API server: set KUBECONFIG or give --kubeconfig (or see `sluice up`)",
         )?,
         Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?
+            let unusable = || format!("cannot use the kubeconfig {}", path.display());
+            let kubeconfig = Kubeconfig::read_from(path).with_context(unusable)?;
+            let options = KubeConfigOptions::default();
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.with_context(unusable)?
         }
     };
-    Ok(Client::try_from(config)?)
+    let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
+    let builder =
+        ClientBuilder::try_from(config).context("cannot use the API server's settings")?;
+    Ok(builder.with_layer(&CountRequests::new(metrics.clone(), host)).build())
 }
 
 /// A registry that also tells of the process itself.
@@ -141,12 +161,14 @@ fn process_registry() -> Result<prometheus::Registry> {
 
 /// Binds and serves metrics and probes on a thread of their own.
 fn serve(aside: &Aside, flags: &flag::Cluster, metrics: &Metrics) -> Result<()> {
-    let bind = |address, what: &str| {
-        std::net::TcpListener::bind(address)
-            .with_context(|| format!("cannot listen on {address} for {what}"))
-    };
-    aside.serve(bind(flags.metrics_addr, "metrics")?, probe::metrics(metrics.clone()))?;
-    aside.serve(bind(flags.health_addr, "health probes")?, probe::health())?;
+    if let Some(listener) = flags.metrics_addr.bind("metrics")? {
+        tracing::info!(bindAddress = %listener.local_addr()?, "serving metrics");
+        aside.serve(listener, probe::metrics(metrics.clone()))?;
+    }
+    if let Some(listener) = flags.health_addr.bind("health probes")? {
+        tracing::info!(bindAddress = %listener.local_addr()?, "serving health probes");
+        aside.serve(listener, probe::health())?;
+    }
     Ok(())
 }
 
@@ -163,42 +185,62 @@ fn hostname() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or(name.trim().to_owned())
 }
 
-type Candidacy = tokio::task::JoinHandle<Result<Ended>>;
+/// The candidacies for the Leases of all roles.
+struct Candidates {
+    /// Cancelled when all are won.
+    elected: CancellationToken,
+    /// Cancelled when the controllers have ended, and others may lead.
+    ended: CancellationToken,
+    tasks: JoinSet<Result<Ended>>,
+}
 
-/// Stands for election, for every role at once, or leads without one.
-async fn candidacy(
-    arguments: &Arguments,
-    metrics: &Metrics,
-    aside: &Aside,
-    (elected, working): (&CancellationToken, &CancellationToken),
-) -> Result<Vec<Candidacy>> {
-    if !arguments.cluster.enable_leader_election {
-        elected.cancel();
-        return Ok(Vec::new());
-    }
-    let mut candidacies = Vec::new();
-    let mut wanted = Vec::new();
-    for name in roles(&arguments.controllers) {
-        let won = CancellationToken::new();
-        wanted.push(won.clone());
-        let (flags, metrics, working) =
-            (arguments.cluster.clone(), metrics.clone(), working.clone());
-        let election = election(arguments, &name)?;
-        // A client of its own on the probes' thread: renewal must not wait for busy controllers.
-        candidacies.push(aside.handle().spawn(async move {
-            let client = client(&flags).await?;
-            let seat = Seat { client, clock: Arc::new(clock::System), metrics };
-            Ok(Candidate::new(election, seat).run(&won, &working).await)
-        }));
-    }
-    let elected = elected.clone();
-    tokio::spawn(async move {
-        for won in wanted {
-            won.cancelled().await;
+impl Candidates {
+    /// Stands for one Lease after the other, always in the same order, so that two processes never
+    /// wait for each other; or leads without one.
+    fn stand(arguments: &Arguments, metrics: &Metrics, aside: &Aside) -> Result<Self> {
+        let ended = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let mut previous = CancellationToken::new();
+        previous.cancel();
+        if !arguments.cluster.enable_leader_election {
+            return Ok(Self { elected: previous, ended, tasks });
         }
-        elected.cancel();
-    });
-    Ok(candidacies)
+        for name in roles(&arguments.controllers) {
+            let (won, ended) = (CancellationToken::new(), ended.clone());
+            let before = std::mem::replace(&mut previous, won.clone());
+            let election = election(arguments, &name)?;
+            metrics.lead(&election.name, false);
+            let (flags, metrics) = (arguments.cluster.clone(), metrics.clone());
+            let candidacy = async move {
+                // A client of its own: renewal must not wait for busy controllers.
+                let client = client(&flags, &metrics).await?;
+                let seat = Seat { client, clock: Arc::new(clock::System), metrics };
+                let candidate = Candidate::new(election, seat);
+                if ended.run_until_cancelled(before.cancelled()).await.is_none() {
+                    return Ok(Ended::Stopped);
+                }
+                Ok(candidate.run(&won, &ended).await)
+            };
+            tasks.spawn_on(candidacy, aside.handle());
+        }
+        Ok(Self { elected: previous, ended, tasks })
+    }
+
+    /// Ends when one of the Leases is lost; never without any.
+    async fn lost(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(Ok(_))) => anyhow::anyhow!("leader election lost"),
+            Some(Ok(Err(error))) => error.context("cannot stand for election"),
+            Some(Err(error)) => anyhow::Error::from(error).context("leader election ended"),
+        }
+    }
+
+    /// Gives the Leases back, so that the next one begins at once.
+    async fn step_down(&mut self) {
+        self.ended.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
 }
 
 fn roles(selection: &[String]) -> Vec<String> {
@@ -233,22 +275,6 @@ fn lease_name(role: &str, selector: &str) -> String {
     let digest = Sha256::digest(selector.as_bytes());
     let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{name}-{hex}")
-}
-
-/// Ends with the first candidacy that does; never without one.
-async fn lost(candidacies: Vec<Candidacy>) -> Ended {
-    if candidacies.is_empty() {
-        return std::future::pending().await;
-    }
-    let (first, _, _) = futures::future::select_all(candidacies).await;
-    match first {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(error)) => {
-            tracing::error!(error = format!("{error:#}"), "leader election failed");
-            Ended::Lost
-        }
-        Err(_) => Ended::Lost,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod watch;
 
 use std::{path::Path, time::Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use world::{git, registry};
 
@@ -14,7 +14,7 @@ use crate::{
     controllers::Setup,
     host::{directory::Directory, embedded::Embedded},
     manifest,
-    term::Term,
+    term::{Term, quoted},
 };
 
 /// The world of the demo.
@@ -27,6 +27,13 @@ pub(crate) struct Demo {
     // Removed last, after everything that has files in it.
     _scratch: Option<TempDir>,
 }
+
+/// Says that a folder is the demo's, and what is in it may be made anew.
+const MARK: &str = "demo";
+/// What an earlier demo left in its folder, and what is made anew.
+const REMAINS: [&str; 3] = ["objects", "repositories", "state"];
+/// What else may be in its folder.
+const KEPT: [&str; 4] = [MARK, "kubeconfig", "lock", "pki"];
 
 /// The repository and its branch.
 const REPOSITORY: &str = "fleet";
@@ -45,6 +52,7 @@ impl Demo {
             }
         };
         let directory = Directory::open(&root)?;
+        clear(&directory, &root)?;
         let registry = registry::Server::start().await.context("cannot start the registry")?;
         for (image, tags) in fleet::TAGS {
             tags.iter().for_each(|tag| drop(registry.publish(image, tag)));
@@ -57,41 +65,54 @@ impl Demo {
         term.done(&format!("Git server    {}", git.repository_url(REPOSITORY)));
         let setup = Setup::new(directory.path("state"));
         let address = ([127, 0, 0, 1], 0).into();
-        let plane = Embedded::start(&directory, address, &setup).await?;
+        let mut plane = Embedded::start(directory, address).await?;
+        plane.reconcile(&setup)?;
         term.done(&format!("control plane {}", plane.url));
         Ok(Self { term, started, git, registry, plane, _scratch: scratch })
     }
 
     /// Shows scan, selection and commit, twice. Whether the Git server holds what it should.
     pub(crate) async fn show(&self) -> Result<bool> {
-        let watch = Watch::start(self.plane.client.clone());
+        let client = &self.plane.client;
+        let watch = Watch::start(client.clone());
         let manifests =
             fleet::manifests(&self.registry.host(), &self.git.repository_url(REPOSITORY));
         let manifests = manifest::parse(&manifests, "the demo's manifests")?;
-        let applied = manifest::apply(&self.plane.client, &manifests).await?;
-        self.term.title(&format!("{} objects applied; the controllers see them", applied.len()));
-        let first = self.round(&watch, 0, None).await?;
+        // Last, so that one commit holds both images.
+        let (automation, images): (Vec<_>, Vec<_>) =
+            manifests.into_iter().partition(|it| it.kind() == Some("ImageUpdateAutomation"));
+        let applied = manifest::apply(client, &images).await?.len();
+        self.term.title(&format!("{applied} objects are applied: images, policies, a repository"));
+        self.selected(&watch, &fleet::CHOSEN[0]).await?;
+        self.plane.idle().await;
+        self.term.title("An ImageUpdateAutomation is applied");
+        manifest::apply(client, &automation).await?;
+        let first = self.committed(&watch, None).await?;
         let (image, tag) = fleet::NEWER;
         self.term.title(&format!("Somebody publishes {image}:{tag}"));
         self.registry.publish(image, tag);
         watch.request(image).await?;
-        let second = self.round(&watch, 1, Some(&first)).await?;
-        self.verdict(&second).await
+        self.selected(&watch, &[fleet::NEWER]).await?;
+        self.committed(&watch, Some(&first)).await?;
+        self.verdict().await
     }
 
-    /// One scan, selection and commit, as they become known; the id of the commit.
-    async fn round(&self, watch: &Watch, round: usize, before: Option<&str>) -> Result<String> {
-        let chosen = fleet::CHOSEN[round];
-        let new = |image: &str| before.is_none() || image == fleet::NEWER.0;
-        for (image, tag) in chosen.iter().filter(|(image, _)| new(image)) {
+    /// Scan and selection, as they become known.
+    async fn selected(&self, watch: &Watch, chosen: &[(&str, &str)]) -> Result<()> {
+        for (image, tag) in chosen {
             let scan = watch.scanned(image, tag).await?;
             self.term.done(&format!("scanned   {scan}"));
         }
-        for (image, tag) in chosen.iter().filter(|(image, _)| new(image)) {
+        for (image, tag) in chosen {
             let tags = self.registry.store().tags(image).unwrap_or_default();
             let selection = watch.selected(image, tag, tags).await?;
             self.term.done(&format!("selected  {selection}"));
         }
+        Ok(())
+    }
+
+    /// The commit after `before`, as the Git server has it; its id.
+    async fn committed(&self, watch: &Watch, before: Option<&str>) -> Result<String> {
         let commit = watch.pushed(before).await?;
         let repository = self.git.repository(REPOSITORY)?;
         let log = repository.log(BRANCH).await?;
@@ -105,12 +126,13 @@ impl Demo {
     }
 
     /// Compares every file on the Git server, byte for byte, and says what came of it.
-    async fn verdict(&self, head: &str) -> Result<bool> {
+    async fn verdict(&self) -> Result<bool> {
         self.term.title("What the Git server holds");
         let repository = self.git.repository(REPOSITORY)?;
+        let head = repository.head(BRANCH).await?.context("the branch is gone")?;
         let mut good = true;
         for (path, want) in fleet::expected(&self.registry.host(), &fleet::CHOSEN[1]) {
-            let got = repository.read_file(head, &path).await?;
+            let got = repository.read_file(&head, &path).await?;
             if got.as_deref() == Some(want.as_bytes()) {
                 self.term.done(&format!("{path} is as expected, byte for byte"));
             } else {
@@ -143,9 +165,16 @@ impl Demo {
         term.detail(&format!("kubeconfig  {}", plane.kubeconfig.display()));
         term.detail(&format!("repository  {}", git.repository_url(REPOSITORY)));
         term.detail("try:");
-        term.command(&format!("export KUBECONFIG={}", plane.kubeconfig.display()));
-        term.command("kubectl get imagerepositories,imagepolicies,imageupdateautomations -A");
-        term.command(&format!("git clone {}", git.repository_url(REPOSITORY)));
+        let kubectl = format!("kubectl --kubeconfig {}", quoted(&plane.kubeconfig));
+        term.command(&format!(
+            "{kubectl} get imagerepositories,imagepolicies,imageupdateautomations -A"
+        ));
+        let older = r#"{"spec":{"policy":{"semver":{"range":"6.1.x"}}}}"#;
+        term.command(&format!(
+            "{kubectl} patch imagepolicy podinfo -n apps --type merge -p '{older}'"
+        ));
+        let url = git.repository_url(REPOSITORY);
+        term.command(&format!("git clone {url} && git -C {REPOSITORY} log --patch --max-count 1"));
     }
 
     /// Ends everything in order.
@@ -155,13 +184,71 @@ impl Demo {
     }
 }
 
-/// The fleet repository, made anew: a folder that was kept may hold an older one.
-async fn seed(git: &git::Server, registry: &str) -> Result<()> {
-    if let Ok(old) = git.repository(REPOSITORY) {
-        old.remove().await?;
+/// Removes what an earlier demo left, which knows another registry; never what is somebody else's.
+fn clear(directory: &Directory, root: &Path) -> Result<()> {
+    let foreign = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name();
+        !KEPT.iter().chain(&REMAINS).any(|known| name == **known)
+    };
+    let entries = std::fs::read_dir(root)?.collect::<Result<Vec<_>, _>>()?;
+    let only_lock = entries.iter().all(|entry| entry.file_name() == "lock");
+    let is_ours = only_lock || directory.path(MARK).exists();
+    if !is_ours || entries.iter().any(foreign) {
+        bail!(
+            "{} holds files that are not the demo's: give an empty or new folder",
+            root.display()
+        );
     }
+    directory
+        .write_private(MARK, "Made by `sluice demo`, which empties it when it runs again.\n")?;
+    for name in REMAINS {
+        let path = directory.path(name);
+        if path.exists() {
+            std::fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The fleet repository.
+async fn seed(git: &git::Server, registry: &str) -> Result<()> {
     let files = fleet::files(registry).into_iter();
     let files = files.map(|(path, text)| (path, text.into_bytes()));
     git.create(REPOSITORY, BRANCH, files).await.context("cannot make the fleet repository")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn fails_when_the_git_server_holds_something_else() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let demo = Demo::start(Term::detect(), None).await.unwrap();
+        let repository = demo.git.repository(REPOSITORY).unwrap();
+        let meddled = [("README.md", "# somebody else's\n")];
+        repository.commit(BRANCH, meddled, "meddle").await.unwrap();
+        assert!(!demo.show().await.unwrap());
+        demo.stop().await;
+    }
+
+    #[test]
+    fn a_folder_of_others_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir(root.join("objects")).unwrap();
+        let directory = Directory::open(root).unwrap();
+        assert!(clear(&directory, root).unwrap_err().to_string().contains("not the demo's"));
+        assert!(root.join("objects").exists());
+
+        std::fs::remove_dir(root.join("objects")).unwrap();
+        clear(&directory, root).unwrap();
+        std::fs::create_dir(root.join("objects")).unwrap();
+        clear(&directory, root).unwrap();
+        assert!(!root.join("objects").exists());
+        std::fs::write(root.join("thesis.txt"), "").unwrap();
+        clear(&directory, root).unwrap_err();
+    }
 }

@@ -2,32 +2,55 @@
 //!
 //! ```text
 //! DIR/
-//!   objects/       the objects          pki/         certificates and the admin's token
-//!   tags/          scanned tags         kubeconfig   for kubectl and flux
-//!   git/           mirrors
+//!   objects/     the objects                  kubeconfig   for kubectl and flux
+//!   pki/         certificates, admin's token  lock         held while a process uses it
+//!   state/tags/  scanned tags                 state/git/   mirrors
 //! ```
 
 use std::{
+    fs::{File, TryLockError},
     io::Write as _,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-/// A data directory, made readable for its owner only.
-#[derive(Debug, Clone)]
+/// How long a process that was killed a moment ago may still hold the lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A data directory, made readable for its owner only, and used by this process only.
+#[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
+    _lock: File,
 }
 
 impl Directory {
-    /// Makes the directory if it is absent.
+    /// Makes the directory if it is absent, and locks it.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         create_private(root)?;
         let root = root
             .canonicalize()
             .with_context(|| format!("cannot open the data directory {}", root.display()))?;
-        Ok(Self { root })
+        let path = root.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.with_context(|| format!("cannot write {}", path.display()))?;
+        let started = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { root, _lock: lock }),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
+                Err(TryLockError::WouldBlock) if started.elapsed() >= PATIENCE => bail!(
+                    "the data directory {} is in use by another process: end it, or choose \
+                     another directory with --data-dir",
+                    root.display()
+                ),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
     }
 
     /// The path of something inside.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use controller::{Host, clock};
-use kube::Client;
+use kube::{Client, api::ApiResource};
 use rand::Rng as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,29 +18,34 @@ use crate::{
 /// The administrator's name.
 const ADMIN: &str = "admin";
 
-/// A running control plane; [`stop`](Self::stop) ends it in order, dropping it at once.
+/// A control plane that is served; [`stop`](Self::stop) ends it in order, dropping it at once.
 pub(crate) struct Embedded {
     pub(crate) client: Client,
-    pub(crate) host: Host,
     pub(crate) url: String,
     pub(crate) kubeconfig: PathBuf,
-    /// The kinds that have a controller.
-    pub(crate) kinds: Vec<String>,
+    /// The port of the last time was taken, so this one is new.
+    pub(crate) moved: bool,
     server: controlplane::Server,
     serving: JoinHandle<()>,
-    running: JoinHandle<()>,
+    working: Option<Working>,
     stop: CancellationToken,
+    // Given back last.
+    _directory: Directory,
+}
+
+/// The controllers at work.
+struct Working {
+    host: Host,
+    /// The kinds that have a controller.
+    kinds: Vec<ApiResource>,
+    running: JoinHandle<()>,
 }
 
 impl Embedded {
-    /// Opens the state in `directory`, serves it on `address`, and starts the controllers.
-    pub(crate) async fn start(
-        directory: &Directory,
-        address: SocketAddr,
-        setup: &Setup,
-    ) -> Result<Self> {
-        let pki = Pki::ensure(directory)?;
-        let token = admin_token(directory)?;
+    /// Opens the state in `directory` and serves it on `address`.
+    pub(crate) async fn start(directory: Directory, address: SocketAddr) -> Result<Self> {
+        let pki = Pki::ensure(&directory)?;
+        let token = admin_token(&directory)?;
         let server = controlplane::Server::open(controlplane::Options {
             data_dir: Some(directory.path("objects")),
             tokens: vec![controlplane::Token {
@@ -52,8 +57,11 @@ impl Embedded {
         })
         .context("cannot open the control plane")?;
         let known = directory.read_text("kubeconfig")?;
-        let listener = listen::bind(address, known.as_deref().and_then(kubeconfig::port)).await?;
-        let url = format!("https://{}", listener.local_addr()?);
+        let preferred = known.as_deref().and_then(kubeconfig::port);
+        let listener = listen::bind(address, preferred).await?;
+        let bound = listener.local_addr()?;
+        let moved = address.port() == 0 && preferred.is_some_and(|port| port != bound.port());
+        let url = kubeconfig::url(bound);
         let text = kubeconfig::render(&url, &pki, ADMIN, &token);
         let kubeconfig = directory.write_private("kubeconfig", &text)?;
         let stop = CancellationToken::new();
@@ -62,18 +70,49 @@ impl Embedded {
             tokio::spawn(listen::tls(listener, pki.server_config()?, router, stop.clone()));
         let client = Client::new(server.router(), "default");
         manifest::apply(&client, &definitions()?).await?;
-        let host = controllers::host(client.clone(), Arc::new(clock::System), stop.clone())?;
+        Ok(Self {
+            client,
+            url,
+            kubeconfig,
+            moved,
+            server,
+            serving,
+            working: None,
+            stop,
+            _directory: directory,
+        })
+    }
+
+    /// Starts the controllers. What was applied before is known to them at once, in any order.
+    pub(crate) fn reconcile(&mut self, setup: &Setup) -> Result<()> {
+        let clock = Arc::new(clock::System);
+        let host = controllers::host(self.client.clone(), clock, self.stop.clone())?;
         let running: Running = controllers::start(&host, setup)?;
         let kinds = running.kinds().to_vec();
         let running = tokio::spawn(running.ended());
-        Ok(Self { client, host, url, kubeconfig, kinds, server, serving, running, stop })
+        self.working = Some(Working { host, kinds, running });
+        Ok(())
+    }
+
+    /// The kinds that have a controller.
+    pub(crate) fn kinds(&self) -> &[ApiResource] {
+        self.working.as_ref().map_or(&[], |working| &working.kinds)
+    }
+
+    /// Ends when no controller has anything to do.
+    pub(crate) async fn idle(&self) {
+        if let Some(working) = &self.working {
+            working.host.idle().await;
+        }
     }
 
     /// Ends the controllers, then the socket, then the state.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        // A task that panicked has ended as well.
-        let _ = self.running.await;
+        if let Some(working) = self.working {
+            // A task that panicked has ended as well.
+            let _ = working.running.await;
+        }
         self.server.shutdown();
         self.serving.abort();
     }

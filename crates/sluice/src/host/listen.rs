@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use axum::{Router, serve::Listener as _};
+use axum::Router;
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,12 +27,6 @@ pub(crate) async fn bind(address: SocketAddr, preferred: Option<u16>) -> Result<
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Serves `router` on `listener` until `stop`.
-pub(crate) async fn plain(listener: TcpListener, router: Router, stop: CancellationToken) {
-    // Serving ends by the signal only; single connections fail on their own.
-    let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-}
-
 /// Serves `router` over TLS until `stop`.
 pub(crate) async fn tls(
     listener: TcpListener,
@@ -41,6 +35,7 @@ pub(crate) async fn tls(
     stop: CancellationToken,
 ) {
     let listener = TlsListener::new(listener, TlsAcceptor::from(Arc::new(config)));
+    // Serving ends by the signal only; single connections fail on their own.
     let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
 }
 

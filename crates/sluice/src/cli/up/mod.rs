@@ -2,18 +2,23 @@
 
 mod until;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
-use super::flag;
+use super::{flag, signal::Signals};
 use crate::{
     controllers::Setup,
     host::{directory::Directory, embedded::Embedded},
     log::{self, Encoding, Verbosity},
-    manifest,
-    term::Term,
+    manifest::{self, Manifest},
+    term::{Term, quoted},
 };
 
 /// Run the embedded control plane with every controller, for laptops and CI
@@ -30,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
     filenames: Vec<PathBuf>,
     /// Where state is kept
-    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
     /// Address of the API; with port 0 a free one is taken, and kept over restarts
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
@@ -64,38 +69,51 @@ enum Until {
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     log::install(arguments.log_level, arguments.log_encoding);
     let term = Term::detect();
+    let mut signals = Signals::listen()?;
     let manifests = manifest::read(&arguments.filenames)?;
     let directory = Directory::open(&data_dir(arguments.data_dir.clone())?)?;
     let mut setup = Setup::new(directory.path("state"));
     arguments.controllers.configure(&mut setup)?;
-    let plane = Embedded::start(&directory, arguments.listen, &setup).await?;
+    let mut plane = Embedded::start(directory, arguments.listen).await?;
+    let outcome = tokio::select! {
+        outcome = work(&mut plane, &arguments, &setup, &manifests) => outcome,
+        signal = signals.next() => match arguments.until {
+            None => Ok(ExitCode::SUCCESS),
+            Some(_) => Ok(signal.into()),
+        },
+    };
+    term.begin("ending");
+    signals.stop(plane.stop()).await;
+    outcome
+}
+
+/// Applies the manifests, reconciles, and waits for what `--until` says.
+async fn work(
+    plane: &mut Embedded,
+    arguments: &Arguments,
+    setup: &Setup,
+    manifests: &[Manifest],
+) -> Result<ExitCode> {
+    let term = Term::detect();
     term.done(&format!("control plane at {}", plane.url));
-    term.command(&format!("export KUBECONFIG={}", plane.kubeconfig.display()));
-    let applied = match manifest::apply(&plane.client, &manifests).await {
-        Ok(applied) => applied,
-        Err(error) => {
-            plane.stop().await;
-            return Err(error);
-        }
-    };
+    if plane.moved {
+        term.begin("the port of the last time is taken: reload the kubeconfig");
+    }
+    term.command(&format!("export KUBECONFIG={}", quoted(&plane.kubeconfig)));
+    let started = Instant::now();
+    let applied = manifest::apply(&plane.client, manifests).await?;
     applied.iter().for_each(|it| term.line(&it.to_string()));
-    let code = match arguments.until {
-        None => {
-            term.begin("reconciling until interrupted");
-            super::interrupted().await;
-            ExitCode::SUCCESS
-        }
-        Some(what) => {
-            let step = until::Step { plane: &plane, term, applied: &applied };
-            let waited = match what {
-                Until::Ready => step.ready(arguments.timeout).await,
-                Until::Idle => step.idle(arguments.timeout).await,
-            };
-            if waited? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    plane.reconcile(setup)?;
+    let Some(what) = arguments.until else {
+        term.begin("reconciling until interrupted");
+        return std::future::pending().await;
     };
-    plane.stop().await;
-    Ok(code)
+    let step = until::Step { plane, term, applied: &applied, started, timeout: arguments.timeout };
+    match what {
+        Until::Ready => step.ready().await?,
+        Until::Idle => step.idle().await?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The folder given, else one in the user's data folder.
