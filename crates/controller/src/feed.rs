@@ -15,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::patch::describe;
 use crate::{Key, Watchable};
 
 /// Which objects of a kind.
@@ -26,6 +27,21 @@ pub(crate) enum Selection {
     Configs,
     /// All of them.
     All,
+}
+
+/// Why a watch failed, in words that help.
+fn reason(error: &watcher::Error) -> String {
+    use watcher::Error as Failed;
+    match error {
+        Failed::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
+            "the API server does not serve this kind: is its CRD installed?".to_owned()
+        }
+        Failed::InitialListFailed(error)
+        | Failed::WatchStartFailed(error)
+        | Failed::WatchFailed(error) => describe(error),
+        Failed::WatchError(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// A change of one object.
@@ -95,7 +111,10 @@ impl<K: Watchable> Feed<K> {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => self.accept(event),
-                Err(error) => tracing::warn!(kind, %error, "watch failed, will be retried"),
+                Err(error) => {
+                    let error = reason(&error);
+                    tracing::warn!(kind, error, "watch failed, will be retried");
+                }
             }
         }
     }

@@ -108,7 +108,7 @@ impl Metrics {
         self.families.requests.with_label_values(&[code, host, method]).inc();
     }
 
-    pub(crate) fn lead(&self, lease: &str, leading: bool) {
+    pub fn lead(&self, lease: &str, leading: bool) {
         let value = f64::from(u8::from(leading));
         self.families.leader.with_label_values(&[lease]).set(value);
     }

@@ -9,6 +9,7 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use kube::core::Request;
 use serde_json::{Map, Value, json};
+use std::error::Error as _;
 
 use crate::condition;
 
@@ -183,7 +184,18 @@ pub(crate) fn code(error: &kube::Error) -> Option<u16> {
 pub(crate) fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        other => other.to_string(),
+        other => {
+            // What went wrong with a connection is said by the last of the causes only.
+            let (mut text, mut cause) = (other.to_string(), other.source());
+            while let Some(next) = cause {
+                let said = next.to_string();
+                if !text.ends_with(&said) {
+                    text = format!("{text}: {said}");
+                }
+                cause = next.source();
+            }
+            text
+        }
     }
 }
 
