@@ -159,7 +159,9 @@ impl Board {
         let referrers = [changed, &all].map(|reference| state.referrers.get(reference));
         let keys: HashSet<Key> = referrers.into_iter().flatten().flatten().cloned().collect();
         if !settle.is_zero() {
-            keys.iter().for_each(|key| state.settle(key, now, settle));
+            for key in &keys {
+                state.settle(key, now, settle);
+            }
             drop(state);
             self.bell.notify_one();
             return;

@@ -40,7 +40,7 @@ fn reason(error: &watcher::Error) -> String {
         | Failed::WatchStartFailed(error)
         | Failed::WatchFailed(error) => describe(error),
         Failed::WatchError(status) => status.message.clone(),
-        other => other.to_string(),
+        Failed::NoResourceVersion => error.to_string(),
     }
 }
 

@@ -108,6 +108,7 @@ impl Metrics {
         self.families.requests.with_label_values(&[code, host, method]).inc();
     }
 
+    /// Shows whether this process holds a lease: 0 from when it stands for it, 1 while it leads.
     pub fn lead(&self, lease: &str, leading: bool) {
         let value = f64::from(u8::from(leading));
         self.families.leader.with_label_values(&[lease]).set(value);
