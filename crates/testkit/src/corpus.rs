@@ -60,7 +60,7 @@ impl Tally {
         for failure in &self.failures {
             println!("FAIL {failure}");
         }
-        println!("{}: {} passed, {} failed", self.suite, self.passed, self.failures.len());
+        println!("\n{}: {} passed, {} failed", self.suite, self.passed, self.failures.len());
         assert!(self.failures.is_empty(), "{}: {} failed", self.suite, self.failures.len());
         assert!(self.passed > 0, "{}: no case ran", self.suite);
     }

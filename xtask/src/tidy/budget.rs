@@ -63,7 +63,9 @@ fn test_binaries(files: &[String]) -> Vec<String> {
 /// Test files that no binary includes.
 fn forgotten_tests(files: &[String]) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    for main in files.iter().filter(|path| path.ends_with("/main.rs") && path.contains("tests/")) {
+    for main in files.iter().filter(|path| {
+        path.ends_with("/main.rs") && path.contains("tests/") && !path.contains("/src/")
+    }) {
         let folder = main.trim_end_matches("main.rs");
         let text = std::fs::read_to_string(crate::root().join(main))?;
         for file in files.iter().filter(|path| path.starts_with(folder) && super::is(path, "rs")) {
