@@ -1,6 +1,7 @@
 //! What people see: marks, colours on a terminal only, diffs.
 
 use std::{
+    ffi::OsStr,
     io::{IsTerminal as _, Write as _},
     path::Path,
 };
@@ -10,6 +11,11 @@ use std::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Term {
     colour: bool,
+}
+
+/// See <https://no-color.org>: set and not empty means no colours.
+fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
 /// A path as a POSIX shell takes it.
@@ -32,8 +38,8 @@ enum Colour {
 impl Term {
     /// Colours only if standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) fn detect() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: std::io::stdout().is_terminal() && !unwanted }
+        let no_color = std::env::var_os("NO_COLOR");
+        Self { colour: wants_colour(std::io::stdout().is_terminal(), no_color.as_deref()) }
     }
 
     /// A headline.
@@ -83,6 +89,7 @@ impl Term {
     }
 
     /// A line as it is.
+    #[expect(clippy::unused_self, reason = "all lines are printed in one way")]
     pub(crate) fn line(self, text: &str) {
         // Whoever closed standard output does not want to know.
         let _ = writeln!(std::io::stdout(), "{text}");
@@ -94,5 +101,26 @@ impl Term {
         } else {
             text.to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals() {
+        assert_eq!(Term { colour: true }.paint(Colour::Green, "x"), "\u{1b}[32mx\u{1b}[0m");
+        assert_eq!(Term { colour: false }.paint(Colour::Green, "x"), "x");
+        assert!(wants_colour(true, None));
+        assert!(wants_colour(true, Some("".as_ref())));
+        assert!(!wants_colour(true, Some("1".as_ref())));
+        assert!(!wants_colour(false, None));
+    }
+
+    #[test]
+    fn a_path_can_be_pasted() {
+        assert_eq!(quoted(Path::new("/tmp/a-b.c")), "/tmp/a-b.c");
+        assert_eq!(quoted(Path::new("/tmp/it's here")), r"'/tmp/it'\''s here'");
     }
 }

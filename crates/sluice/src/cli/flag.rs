@@ -39,7 +39,7 @@ pub(crate) struct Controllers {
     /// Reconcile only objects with these labels
     #[arg(long, default_value = "", value_parser = selector, value_name = "SELECTOR", hide_default_value = true)]
     pub(crate) watch_label_selector: String,
-    /// React to changes of Secrets and ConfigMaps with these labels
+    /// React to changes of Secrets and `ConfigMap`s with these labels
     #[arg(long, default_value = "reconcile.fluxcd.io/watch=Enabled", value_parser = selector, value_name = "SELECTOR")]
     pub(crate) watch_configs_label_selector: String,
     /// Time before the first retry of a failed reconciliation; doubled for each further one
@@ -89,7 +89,7 @@ pub(crate) struct Cluster {
     /// Without effect, for the sake of older manifests: nothing is left to collect
     #[arg(long, default_value_t = 10, value_name = "MINUTES", hide = true)]
     pub(crate) gc_interval: u16,
-    /// Watch all namespaces; otherwise the one that RUNTIME_NAMESPACE names
+    /// Watch all namespaces; otherwise the one that `RUNTIME_NAMESPACE` names
     #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) watch_all_namespaces: bool,
     /// Kubeconfig to use instead of KUBECONFIG or the cluster's own
@@ -281,7 +281,7 @@ mod tests {
         let all = parse(&[]);
         assert_eq!(all.controllers.concurrent, 4);
         assert_eq!(all.controllers.min_retry_delay, Duration::from_millis(750));
-        assert_eq!(all.controllers.max_retry_delay, Duration::from_secs(900));
+        assert_eq!(all.controllers.max_retry_delay, Duration::from_mins(15));
         assert_eq!(all.controllers.requeue_dependency, Duration::from_secs(30));
         assert_eq!(all.cluster.metrics_addr.text, ":8080");
         assert_eq!(all.cluster.health_addr.text, ":9440");

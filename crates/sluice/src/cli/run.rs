@@ -273,8 +273,7 @@ fn lease_name(role: &str, selector: &str) -> String {
         return name;
     }
     let digest = Sha256::digest(selector.as_bytes());
-    let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}-{hex}")
+    format!("{name}-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
 }
 
 #[cfg(test)]

@@ -44,18 +44,19 @@ impl Demo {
     pub(crate) async fn start(term: Term, folder: Option<&Path>) -> Result<Self> {
         let started = Instant::now();
         term.title("A world on loopback");
-        let (root, scratch) = match folder {
-            Some(folder) => (folder.to_owned(), None),
-            None => {
-                let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-                (scratch.path().to_owned(), Some(scratch))
-            }
+        let (root, scratch) = if let Some(folder) = folder {
+            (folder.to_owned(), None)
+        } else {
+            let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+            (scratch.path().to_owned(), Some(scratch))
         };
         let directory = Directory::open(&root)?;
         clear(&directory, &root)?;
         let registry = registry::Server::start().await.context("cannot start the registry")?;
         for (image, tags) in fleet::TAGS {
-            tags.iter().for_each(|tag| drop(registry.publish(image, tag)));
+            for tag in tags {
+                registry.publish(image, tag);
+            }
         }
         term.done(&format!("registry      {}", registry.host()));
         let options =

@@ -114,13 +114,11 @@ where
 {
     let waited = tokio::time::timeout(PATIENCE, await_condition(api.clone(), name, &holds)).await;
     let kind = K::kind(&());
-    match waited {
-        Ok(found) => found?.with_context(|| format!("{kind} {name} is gone")),
-        Err(_) => {
-            let last = api.get_opt(name).await?;
-            let status = last.and_then(|it| serde_json::to_value(it).ok());
-            let status = status.map(|it| format!("{:#}", it["status"])).unwrap_or_default();
-            bail!("{kind} {name} did not get there within {PATIENCE:?}; its status is {status}")
-        }
+    if let Ok(found) = waited {
+        return found?.with_context(|| format!("{kind} {name} is gone"));
     }
+    let last = api.get_opt(name).await?;
+    let status = last.and_then(|it| serde_json::to_value(it).ok());
+    let status = status.map(|it| format!("{:#}", it["status"])).unwrap_or_default();
+    bail!("{kind} {name} did not get there within {PATIENCE:?}; its status is {status}")
 }

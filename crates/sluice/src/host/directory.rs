@@ -45,7 +45,7 @@ impl Directory {
                 }
                 Err(TryLockError::WouldBlock) if started.elapsed() >= PATIENCE => bail!(
                     "the data directory {} is in use by another process: end it, or choose \
-                     another directory with --data-dir",
+                     another directory",
                     root.display()
                 ),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),

@@ -5,7 +5,6 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::{Context as _, Result};
 use controller::{Host, clock};
 use kube::{Client, api::ApiResource};
-use rand::Rng as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +52,6 @@ impl Embedded {
                 user: ADMIN.to_owned(),
                 groups: vec!["system:masters".to_owned()],
             }],
-            ..Default::default()
         })
         .context("cannot open the control plane")?;
         let known = directory.read_text("kubeconfig")?;
@@ -132,8 +130,7 @@ fn admin_token(directory: &Directory) -> Result<String> {
     if let Some(token) = directory.read_text("pki/admin.token")? {
         return Ok(token.trim().to_owned());
     }
-    let bytes: [u8; 24] = rand::rng().random();
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = format!("{:032x}{:016x}", rand::random::<u128>(), rand::random::<u64>());
     directory.write_private("pki/admin.token", &token)?;
     Ok(token)
 }

@@ -110,7 +110,8 @@ async fn on_kubernetes() {
         println!("run::on_kubernetes: skipped: {missing} not built (cargo xtask setup)");
         return;
     }
-    let server = world::kubernetes::Server::start(Default::default()).await.unwrap();
+    let server =
+        world::kubernetes::Server::start(world::kubernetes::Options::default()).await.unwrap();
     let kubeconfig = server.kubeconfig_path();
     // Without the CRDs it says what is missing, and ends when it is told to.
     let mut early = Replica::start(&kubeconfig);

@@ -68,7 +68,6 @@ enum Until {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     log::install(arguments.log_level, arguments.log_encoding);
-    let term = Term::detect();
     let mut signals = Signals::listen()?;
     let manifests = manifest::read(&arguments.filenames)?;
     let directory = Directory::open(&data_dir(arguments.data_dir.clone())?)?;
@@ -77,12 +76,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let mut plane = Embedded::start(directory, arguments.listen).await?;
     let outcome = tokio::select! {
         outcome = work(&mut plane, &arguments, &setup, &manifests) => outcome,
-        signal = signals.next() => match arguments.until {
-            None => Ok(ExitCode::SUCCESS),
-            Some(_) => Ok(signal.into()),
-        },
+        signal = signals.next() => {
+            Term::detect().begin("ending");
+            Ok(arguments.until.map_or(ExitCode::SUCCESS, |_| signal.into()))
+        }
     };
-    term.begin("ending");
     signals.stop(plane.stop()).await;
     outcome
 }
@@ -102,7 +100,9 @@ async fn work(
     term.command(&format!("export KUBECONFIG={}", quoted(&plane.kubeconfig)));
     let started = Instant::now();
     let applied = manifest::apply(&plane.client, manifests).await?;
-    applied.iter().for_each(|it| term.line(&it.to_string()));
+    for it in &applied {
+        term.line(&it.to_string());
+    }
     plane.reconcile(setup)?;
     let Some(what) = arguments.until else {
         term.begin("reconciling until interrupted");
