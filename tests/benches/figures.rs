@@ -123,7 +123,7 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
         .await;
     created.into_iter().collect::<Result<Vec<_>>>()?;
     let started = Instant::now();
-    until_by(Duration::from_millis(100), Duration::from_secs(120), || async {
+    until_by(Duration::from_millis(100), Duration::from_mins(2), || async {
         let ready = ready(&world, "ImagePolicy").await + ready(&world, "ImageRepository").await;
         ready == 2 * N
     })
@@ -143,17 +143,16 @@ async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
     let world = World::start(backend).await?;
     let image = world.registry.image("app");
     world.registry.publish("app", "1.0.0");
-    let lines: String = (0..N)
-        .map(|n| format!("v{n}: {image}:0.0.0 # {{\"$imagepolicy\": \"bench:p{n}\"}}\n"))
-        .collect();
-    let files = [("values.yaml".to_owned(), lines.into_bytes())];
+    let line = |n| format!("v{n}: {image}:0.0.0 # {{\"$imagepolicy\": \"bench:p{n}\"}}");
+    let lines: Vec<String> = (0..N).map(line).collect();
+    let files = [("values.yaml".to_owned(), lines.join("\n").into_bytes())];
     world.git.create("fleet", "main", files).await?;
     world.objects.namespace("bench").await?;
     create(&world, &repository("app", &image)).await?;
     for n in 0..N {
         create(&world, &policy(&format!("p{n}"), "app", ">=0.0.0")).await?;
     }
-    until(Duration::from_secs(60), || async { ready(&world, "ImagePolicy").await == N }).await?;
+    until(Duration::from_mins(1), || async { ready(&world, "ImagePolicy").await == N }).await?;
     automate(&world).await?;
     committed(&world, None).await?;
     let before = head(&world)?;
@@ -162,7 +161,7 @@ async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
     let latest = |policies: &[Value]| {
         policies.iter().filter(|it| it["status"]["latestRef"]["tag"] == "1.1.0").count()
     };
-    until(Duration::from_secs(60), || async {
+    until(Duration::from_mins(1), || async {
         let policies = world.objects.list(IMAGES, "ImagePolicy", "bench").await;
         latest(&policies.unwrap_or_default()) == N
     })
@@ -170,7 +169,7 @@ async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
     let started = Instant::now();
     let fleet = world.git.repository("fleet")?;
     let wanted = format!("{image}:1.1.0");
-    until(Duration::from_secs(60), || async {
+    until(Duration::from_mins(1), || async {
         let text = fleet.read_file("main", "values.yaml").await.ok().flatten().unwrap_or_default();
         String::from_utf8_lossy(&text).matches(&wanted).count() == N
     })
@@ -260,7 +259,7 @@ fn head(world: &World) -> Result<String> {
 async fn committed(world: &World, before: Option<&str>) -> Result<()> {
     let first = head(world)?;
     let before = before.unwrap_or(&first).to_owned();
-    until(Duration::from_secs(60), || async {
+    until(Duration::from_mins(1), || async {
         head(world).is_ok_and(|now| !now.is_empty() && now != before)
     })
     .await
