@@ -3,7 +3,7 @@
 //! kubectl sends credentials over TLS only, so even a loopback server needs a certificate. It is
 //! made once per data directory, so that a kubeconfig handed out stays good.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -65,14 +65,44 @@ impl Pki {
 
     /// How the server speaks TLS.
     pub(crate) fn server_config(&self) -> Result<ServerConfig> {
-        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .context("the certificate in pki/tls.crt cannot be read; remove the pki folder")?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
-            .context("the key in pki/tls.key cannot be read; remove the pki folder")?;
-        let mut config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        let mut config = self.identity().context(
+            "the certificate of the data directory cannot be used; remove its folder pki, and \
+             hand out the kubeconfig anew",
+        )?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
+    }
+
+    fn identity(&self) -> Result<ServerConfig> {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .context("in pki/tls.crt")?;
+        if chain.is_empty() {
+            bail!("there is none in pki/tls.crt");
+        }
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).context("in pki/tls.key")?;
+        Ok(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_material_has_a_way_out() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let good = Pki::generate().unwrap();
+        good.server_config().unwrap();
+        let other = Pki::generate().unwrap();
+        let certificate = |certificate: &str| Pki {
+            authority: String::new(),
+            certificate: certificate.to_owned(),
+            key: good.key.clone(),
+        };
+        for broken in ["garbage", &other.certificate] {
+            let error = certificate(broken).server_config().unwrap_err();
+            assert!(error.to_string().contains("remove its folder pki"), "{error:#}");
+        }
     }
 }
