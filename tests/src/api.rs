@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
     discovery::{self, Scope},
 };
 use serde_json::{Value, json};
 
 /// How long something that must happen may take; far beyond what it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The objects of one API server.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl Objects {
     /// # Errors
     /// When the API server refuses it.
     pub async fn delete(&self, kind: (&str, &str), at: (&str, &str)) -> Result<()> {
-        self.api(kind.0, kind.1, at.0).await?.delete(at.1, &Default::default()).await?;
+        self.api(kind.0, kind.1, at.0).await?.delete(at.1, &DeleteParams::default()).await?;
         Ok(())
     }
 
@@ -152,13 +152,13 @@ impl Objects {
     ) -> Result<Api<DynamicObject>> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let wanted = GroupVersionKind::gvk(group, version, kind);
-        let (resource, scope): (ApiResource, Scope) = match well_known(kind) {
-            Some((plural, scope)) => (ApiResource::from_gvk_with_plural(&wanted, plural), scope),
-            None => {
-                let (resource, capabilities) =
-                    discovery::pinned_kind(&self.client, &wanted).await?;
-                (resource, capabilities.scope)
-            }
+        let (resource, scope): (ApiResource, Scope) = if let Some((plural, scope)) =
+            well_known(kind)
+        {
+            (ApiResource::from_gvk_with_plural(&wanted, plural), scope)
+        } else {
+            let (resource, capabilities) = discovery::pinned_kind(&self.client, &wanted).await?;
+            (resource, capabilities.scope)
         };
         Ok(match scope {
             Scope::Cluster => Api::all_with(self.client.clone(), &resource),

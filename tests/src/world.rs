@@ -7,7 +7,10 @@ use controller::{
     Metrics,
     clock::{self, Clock},
 };
-use kube::Client;
+use kube::{
+    Client,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use sluice::controllers::{self, Setup};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -202,8 +205,9 @@ async fn serve(backend: Backend) -> Result<(Server, Client)> {
         }
         Backend::Kubernetes => {
             let server = kubernetes::Server::start(kubernetes::Options::default()).await?;
-            let config = kube::config::Kubeconfig::read_from(server.kubeconfig_path())?;
-            let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+            let config = Kubeconfig::read_from(server.kubeconfig_path())?;
+            let config =
+                kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
             let client = Client::try_from(config).context("no client for the API server")?;
             Ok((Server::Kubernetes { _server: Box::new(server) }, client))
         }

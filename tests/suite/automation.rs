@@ -1,5 +1,7 @@
 //! ImageUpdateAutomation, as its users and the Git server see it.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result, ensure};
 use scenarios::{Tenant, condition};
 use serde_json::{Value, json};
@@ -117,7 +119,7 @@ async fn every_marker_left_alone_is_explained_in_one_event(it: Tenant) -> Result
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..30 {
         let alias = format!("*a{}", n - 1);
-        bomb += &format!("a{n}: &a{n} [{}]\n", vec![alias; 10].join(", "));
+        writeln!(bomb, "a{n}: &a{n} [{}]", vec![alias; 10].join(", "))?;
     }
     bomb += &marker(&format!("{own}:app"));
     let mut binary = b"\x00\xff\xfe\x80".to_vec();
@@ -145,7 +147,7 @@ async fn every_marker_left_alone_is_explained_in_one_event(it: Tenant) -> Result
     for wanted in [
         "bad/binary.yaml: the file cannot be read",
         "bad/broken.yaml: the file cannot be read",
-        &format!("bad/other.yaml:1 elsewhere:app: the image policy is in another namespace"),
+        "bad/other.yaml:1 elsewhere:app: the image policy is in another namespace",
         &format!("bad/unknown.yaml:1 {own}:nothing: no such image policy in scope"),
         &format!("bad/failing.yaml:1 {own}:failing: the image policy has no image yet"),
         "bad/form.yaml:1",
@@ -171,7 +173,7 @@ async fn tags_that_are_no_yaml_strings_are_quoted(it: Tenant) -> Result<()> {
         let choice = json!({"alphabetical": {}});
         it.create(&it.image_policy(&name, &choice, &reference)).await?;
         it.ready("ImagePolicy", &name).await?;
-        text += &format!("{name}: old # {{\"$imagepolicy\": \"{}:{name}:tag\"}}\n", it.namespace);
+        writeln!(text, "{name}: old # {{\"$imagepolicy\": \"{}:{name}:tag\"}}", it.namespace)?;
     }
     let repository = it.files([("a.yaml", text.as_str())]).await?;
     it.create(&it.git_repository(&json!({}))).await?;

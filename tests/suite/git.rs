@@ -333,7 +333,7 @@ fn has(program: &str, needed_for: &str) -> bool {
     found
 }
 
-/// A GnuPG home of its own; its agent goes with it.
+/// A home of its own for `gpg`; its agent goes with it.
 struct Gpg(tempfile::TempDir);
 
 impl Gpg {

@@ -24,7 +24,7 @@ const NOT_YET: [&str; 1] = ["GitRepository"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statuses_are_upstreams() {
     let Some(folder) = testkit::corpus("statuses") else { return };
-    let scenarios = read(&folder);
+    let scenarios = read(&folder).unwrap();
     for backend in Backend::available("statuses") {
         let world = World::start(backend).await.unwrap();
         let mut tally = testkit::Tally::new(&format!("statuses ({backend})"));
@@ -37,20 +37,16 @@ async fn statuses_are_upstreams() {
     }
 }
 
-fn read(folder: &Path) -> Vec<Value> {
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name.ends_with(".json") && OURS.iter().any(|prefix| name.starts_with(prefix))
-        })
-        .collect();
+fn read(folder: &Path) -> Result<Vec<Value>> {
+    let entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.extension().is_some_and(|it| it == "json")
+            && OURS.iter().any(|prefix| name.starts_with(prefix))
+    });
     files.sort();
-    files
-        .iter()
-        .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
-        .collect()
+    files.iter().map(|path| Ok(serde_json::from_slice(&std::fs::read(path)?)?)).collect()
 }
 
 fn name(scenario: &Value) -> &str {
