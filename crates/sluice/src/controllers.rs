@@ -1,6 +1,6 @@
 //! The list of controllers, and what they share.
 //!
-//! A new controller is one line in [`all`].
+//! A new controller is one line in `all`.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
