@@ -40,5 +40,27 @@ pub(super) fn problems() -> Result<Vec<String>> {
             }
         }
     }
+    problems.extend(unproved()?);
     Ok(problems)
+}
+
+/// Tests that DIFFERENCES.md names, as `crate: test`, and that are not there.
+fn unproved() -> Result<Vec<String>> {
+    let path = crate::root().join("DIFFERENCES.md");
+    let text = std::fs::read_to_string(path).context("cannot read DIFFERENCES.md")?;
+    let files = super::files();
+    let sources = files.iter().filter(|path| super::is(path, "rs"));
+    let sources: Vec<String> =
+        sources.filter_map(|path| std::fs::read_to_string(crate::root().join(path)).ok()).collect();
+    let is_test = |name: &str| {
+        let (function, module) = (format!("fn {name}("), format!("mod {name};"));
+        sources.iter().any(|text| text.contains(&function) || text.contains(&module))
+    };
+    let missing = text.split('`').skip(1).step_by(2).filter_map(|quoted| {
+        let (_, named) = quoted.split_once(": ")?;
+        let name = named.rsplit("::").next()?;
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        (plain && !is_test(name)).then(|| format!("DIFFERENCES.md: there is no test `{name}`"))
+    });
+    Ok(missing.collect())
 }
