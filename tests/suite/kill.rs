@@ -258,3 +258,31 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
     ensure!(victim.git.counts().pushes + 1 >= commits, "more commits than pushes");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()> {
+    let mut victim = Victim::new().await?;
+    let identities = begun(&mut victim).await?;
+    let id = victim.process.as_ref().and_then(Child::id).context("it runs")?.to_string();
+    // The commit is on the branch, and the process will never know.
+    victim.repository.install_hook("post-receive", &format!("#!/bin/sh\nkill -9 {id}\n")).await?;
+    victim.publish();
+    let mut process = victim.process.take().context("it runs")?;
+    let ended = tokio::time::timeout(Duration::from_mins(1), process.wait()).await;
+    ended.context("nothing was pushed")??;
+    victim.repository.install_hook("post-receive", "#!/bin/sh\n").await?;
+    victim.spawn(&[])?;
+    let objects = victim.answers().await?;
+    victim.settles().await?;
+    assert_eq!(victim.identities().await?, identities);
+    assert_eq!(victim.history_is_straight().await?, 2);
+    assert_eq!(victim.git.counts().pushes, 1);
+    let head = victim.repository.head("main").await?.context("main is there")?;
+    let told = || async {
+        let events = objects.list("v1", "Event", "apps").await.unwrap_or_default();
+        let message = format!("pushed commit '{}' to branch 'main'", &head[..7]);
+        let about = |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(&message));
+        events.iter().filter(about).count() == 1
+    };
+    objects.eventually("the commit is told of", told).await
+}

@@ -1,7 +1,10 @@
 //! What holds of all image kinds: metrics, events, restarts, older versions, requests.
 
+use std::{sync::Arc, time::Duration};
+
 use anyhow::{Context as _, Result, ensure};
-use scenarios::Tenant;
+use controller::clock;
+use scenarios::{Options, Tenant, World};
 use serde_json::{Value, json};
 
 use crate::automation::{AUTOMATION, fleet, pushed};
@@ -142,12 +145,22 @@ fn series(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
 async fn metrics_are_upstreams_and_end_with_their_object() -> Result<()> {
     let it = crate::alone("apps").await?;
     all_kinds(&it).await?;
+    // A run is counted when all of it is over, the report of its status included.
+    let counted = || async {
+        let text = it.world.metrics.text().unwrap_or_default();
+        let ran = |kind: &&str| {
+            let label = format!("kind=\"{kind}\"");
+            series(&text, "gotk_reconcile_duration_seconds_count", &[&label]) >= Some(1.0)
+        };
+        KINDS.iter().all(ran)
+    };
+    it.world.objects.eventually("a run of each kind is counted", counted).await?;
     let text = it.world.metrics.text()?;
     for kind in KINDS {
         let (of, name) = (format!("kind=\"{kind}\""), format!("name=\"{}\"", name(kind)));
         let labels = [of.as_str(), &name, "namespace=\"apps\""];
         let runs = series(&text, "gotk_reconcile_duration_seconds_count", &labels);
-        ensure!(runs >= Some(1.0), "{kind}: {runs:?}");
+        ensure!(runs.is_some(), "{kind} has other labels");
         let ready = [&labels[..], &["type=\"Ready\"", "status=\"True\""]].concat();
         assert_eq!(series(&text, "gotk_reconcile_condition", &ready), Some(1.0), "{kind}");
         assert_eq!(series(&text, "gotk_suspend_status", &labels), Some(0.0), "{kind}");
@@ -234,8 +247,11 @@ async fn registries_that_hang_are_given_up_in_time() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn policies_changing_at_once_make_few_commits() -> Result<()> {
-    let it = crate::alone("apps").await?;
+async fn policies_changing_at_once_share_a_commit() -> Result<()> {
+    // While the clock stands still, a burst does not settle.
+    let clock = clock::Manual::new(jiff::Timestamp::now());
+    let world = World::with(Options { clock: Arc::new(clock.clone()), ..Options::default() });
+    let it = Arc::new(world.await?).tenant("apps").await?;
     let policies: Vec<String> = (0..20).map(|n| format!("p{n}")).collect();
     let marker =
         |policy: &String| format!("{policy}: old # {{\"$imagepolicy\": \"apps:{policy}:tag\"}}\n");
@@ -251,14 +267,21 @@ async fn policies_changing_at_once_make_few_commits() -> Result<()> {
     it.create(&it.git_repository(&json!({}))).await?;
     it.create(&it.automation("fleet", &json!({}))).await?;
     pushed(&it, "fleet").await?;
+    let before = repository.log("main").await?.len();
     it.publish("app", &["1.1.0"]);
     it.request("ImageRepository", "app").await?;
+    for policy in &policies {
+        let chosen = |it: &Value| it["status"]["latestRef"]["tag"] == "1.1.0";
+        it.wait(("ImagePolicy", policy), "1.1.0 is chosen", chosen).await?;
+    }
     let all = || async {
+        clock.advance(Duration::from_millis(20));
         let text = crate::automation::read(&repository, "main", "a.yaml").await;
         text.is_ok_and(|text| text.matches(": 1.1.0 ").count() == policies.len())
     };
     it.world.objects.eventually("all markers are new", all).await?;
-    let log = repository.log("main").await?;
-    ensure!(log.len() < 2 + policies.len(), "{} commits", log.len());
+    // The last of the changes may have been on its way when the clock went on.
+    let commits = repository.log("main").await?.len() - before;
+    ensure!(commits <= 2, "{commits} commits");
     Ok(())
 }
