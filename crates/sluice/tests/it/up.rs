@@ -111,10 +111,14 @@ async fn until_ready_is_a_step_of_ci() {
 async fn says_why_something_is_not_ready() {
     let bench = Bench::new().await;
     bench.write("m/app.yaml", &bench.objects("absent"));
-    let failed = bench.up(&["-f", "m", "--until", "ready", "--timeout", "1s"]);
-    assert_eq!(failed.code, Some(1));
-    assert!(failed.stdout.contains("✗ ImageRepository/apps/app: scan failed: "), "{failed:?}");
-    assert!(failed.stderr.contains("error: 2 of 2 objects are not ready after 1s"), "{failed:?}");
+    let late = bench.up(&["-f", "m", "--until", "ready", "--timeout", "1s"]);
+    assert_eq!(late.code, Some(1));
+    assert!(late.stderr.contains("error: 2 of 2 objects are not ready after 1s"), "{late:?}");
+    // Idle is what failed and is due later only.
+    let idle = bench.up(&["--until", "idle"]);
+    assert_eq!(idle.code, Some(1));
+    assert!(idle.stdout.contains("✗ ImageRepository/apps/app: scan failed: "), "{idle:?}");
+    assert!(idle.stderr.contains("not ready although nothing is left to do\n"), "{idle:?}");
 
     // What never will be ready is not waited for; it is not in the way of what is.
     let wrong = bench.objects("app").replace("image: \"", "image: \"https://");
