@@ -124,7 +124,8 @@ async fn main() {
     drop(server);
 
     let folder = tempfile::tempdir().unwrap();
-    let open = || Server::open(Options { data_dir: Some(folder.path().to_owned()), ..Options::default() });
+    let open =
+        || Server::open(Options { data_dir: Some(folder.path().to_owned()), ..Options::default() });
     let server = open().unwrap();
     let taken = create(&api(&server), OBJECTS).await;
     report.line("creates on disk, s", taken.as_secs_f64(), 5.0, OBJECTS);
