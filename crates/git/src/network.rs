@@ -153,7 +153,12 @@ fn plain(remote: &Remote, user_agent: &str) -> Result<reqwest::ClientBuilder, Er
         if !matches!(scheme, "http" | "https" | "socks5" | "socks5h") {
             return Err(wrong());
         }
-        let mut way = reqwest::Proxy::all(&proxy.address).map_err(|_| wrong())?;
+        // Names are resolved by the SOCKS server, as in Go.
+        let address = match proxy.address.strip_prefix("socks5://") {
+            Some(rest) => format!("socks5h://{rest}"),
+            None => proxy.address.clone(),
+        };
+        let mut way = reqwest::Proxy::all(&address).map_err(|_| wrong())?;
         if let Some(username) = &proxy.username {
             way = way.basic_auth(username, proxy.password.as_deref().unwrap_or_default());
         }

@@ -214,7 +214,7 @@ async fn proxies_are_used_and_told_who_we_are() {
     for kind in [Kind::Http, Kind::Socks5] {
         let login = Some(("me", "p:w"));
         let proxy = world::proxy::Proxy::start(kind, login).await.unwrap();
-        let scheme = if kind == Kind::Http { "http" } else { "socks5h" };
+        let scheme = if kind == Kind::Http { "http" } else { "socks5" };
         let way = |password: &str| Proxy {
             address: format!("{scheme}://{}", proxy.host()),
             username: Some("me".to_owned()),
