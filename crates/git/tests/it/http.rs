@@ -144,13 +144,24 @@ async fn a_client_certificate_is_not_shown_to_another_host() {
     assert_eq!(target.counts().requests, 0, "the handshake failed for want of a certificate");
 }
 
+/// A server must know its own address before it has one: a free port is looked up first, and again
+/// if another test took it meanwhile.
+async fn redirects_to_itself() -> Server {
+    loop {
+        let first = Server::start(ServerOptions::default()).await.unwrap();
+        let redirect = Some(first.url());
+        drop(first);
+        let port = redirect.as_ref().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        let options = ServerOptions { port, redirect, ..ServerOptions::default() };
+        if let Ok(server) = Server::start(options).await {
+            return server;
+        }
+    }
+}
+
 #[tokio::test]
 async fn redirects_in_a_circle_end() {
-    let first = Server::start(ServerOptions::default()).await.unwrap();
-    let circle = ServerOptions { redirect: Some(first.url()), ..ServerOptions::default() };
-    drop(first);
-    let port = circle.redirect.as_ref().unwrap().rsplit(':').next().unwrap().parse().unwrap();
-    let server = Server::start(ServerOptions { port, ..circle }).await.unwrap();
+    let server = redirects_to_itself().await;
     let remote = Remote::anonymous(&server.repository_url("fleet")).unwrap();
     let why = Mirror::new().main(&remote).await.unwrap_err();
     assert!(why.to_string().contains("redirects"), "{why}");
