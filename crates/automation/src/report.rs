@@ -7,8 +7,7 @@ use std::{
 
 use api::{
     image::{ImageRef, ImageUpdateAutomation, ImageUpdateAutomationStatus},
-    meta::Time,
-    reason,
+    meta, reason,
 };
 use controller::{Event, Next, Report, Stop, Verdict};
 use jiff::Timestamp;
@@ -51,7 +50,7 @@ pub(crate) fn updated(
     status.observed_policies = (!policies.is_empty()).then_some(policies);
     if let Some(commit) = &done.commit {
         status.last_push_commit = Some(commit.id.to_string());
-        status.last_push_time = Some(Time(seconds(now)));
+        status.last_push_time = Some(meta::time(now));
     } else if status.last_push_time.is_none() {
         // What was intended never arrived.
         status.last_push_commit = None;
@@ -109,7 +108,7 @@ pub(crate) fn explanation(markers: &[Marked], failing: &BTreeSet<String>) -> Opt
 
 fn begun(it: &ImageUpdateAutomation, now: Timestamp) -> Status {
     let status = it.status.clone().unwrap_or_default();
-    Status { last_automation_run_time: Some(Time(seconds(now))), ..status }
+    Status { last_automation_run_time: Some(meta::time(now)), ..status }
 }
 
 fn summary(commit: &Committed, push: &Push) -> String {
@@ -130,11 +129,6 @@ fn deprecation() -> Event {
         "the commit message template uses '.Updated' or '.Changed.ImageResult', which Flux 2.7 \
          removed; use '.Changed.FileChanges', '.Changed.Objects' or '.Changed.Changes' instead",
     )
-}
-
-/// metav1.Time has no fractions.
-fn seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 #[cfg(test)]

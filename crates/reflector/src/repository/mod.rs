@@ -16,8 +16,7 @@ use std::time::Duration;
 use api::{
     duration::Go,
     image::{ImageRepository, ImageRepositoryStatus, ScanResult},
-    meta::Time,
-    reason,
+    meta, reason,
 };
 use controller::{Next, Reconcile, Report, Stop, Turn};
 use jiff::Timestamp;
@@ -170,7 +169,7 @@ fn scanned(
         last_scan_result: Some(ScanResult {
             revision: Some(scan.revision().to_owned()),
             tag_count: i64::try_from(scan.tags().len()).unwrap_or(i64::MAX),
-            scan_time: Some(Time(whole_seconds(now))),
+            scan_time: Some(meta::time(now)),
             latest_tags: (!latest.is_empty()).then_some(latest),
         }),
         ..before
@@ -204,9 +203,4 @@ fn report(
     };
     let steady = Some(format!("{news}, next scan in {}", Go(next)));
     Report { steady, ..Report::ready(status, message, next_scan) }
-}
-
-/// metav1.Time has no fractions.
-fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
