@@ -54,7 +54,14 @@ const RINGS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that must stay pure.
-const ENGINES: [&str; 5] = ["version", "yaml", "policy", "setters", "gotemplate"];
+#[rustfmt::skip]
+const ENGINES: &[&str] = &[
+    "version",
+    "yaml",
+    "policy",
+    "setters",
+    "gotemplate",
+];
 
 /// Outside libraries that only some crates may use.
 const WRAPPED: &[(&str, &[&str])] = &[
