@@ -14,6 +14,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("policy", &["version"]),
     ("setters", &["yaml"]),
     ("gotemplate", &["version"]),
+    ("envsubst", &["yaml"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("cloud", &["http-client"]),
@@ -61,6 +62,7 @@ const ENGINES: &[&str] = &[
     "policy",
     "setters",
     "gotemplate",
+    "envsubst",
 ];
 
 /// Outside libraries that only some crates may use.
