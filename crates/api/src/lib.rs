@@ -5,11 +5,16 @@
 //! types here by [`crd::all`].
 //!
 //! ```text
-//! meta     conditions, references, the `Object` and `Status` traits every kind implements
-//! image    image.toolkit.fluxcd.io   ImageRepository, ImagePolicy, ImageUpdateAutomation
-//! source   source.toolkit.fluxcd.io  GitRepository
-//! reason   the words that conditions and events give as reasons
-//! crd      the CustomResourceDefinitions, structurally equal to upstream's
+//! meta                conditions, references, the `Object` and `Status` traits of the kinds
+//! source              GitRepository, OCIRepository, HelmRepository, HelmChart, Bucket,
+//!                     ExternalArtifact
+//! source_extensions   ArtifactGenerator
+//! kustomize           Kustomization
+//! helm                HelmRelease
+//! notification        Alert, Provider, Receiver
+//! image               ImageRepository, ImagePolicy, ImageUpdateAutomation
+//! condition, reason   the words of conditions and events
+//! crd                 the CustomResourceDefinitions, structurally equal to upstream's
 //! ```
 //!
 //! No behaviour lives here: defaults are schema defaults, and what a field means is decided by the
@@ -28,9 +33,14 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+pub mod condition;
 pub mod crd;
 pub mod duration;
+pub mod helm;
 pub mod image;
+pub mod kustomize;
 pub mod meta;
+pub mod notification;
 pub mod reason;
 pub mod source;
+pub mod source_extensions;

@@ -18,6 +18,19 @@ use crate::meta::{Condition, INTERVAL, NamespacedObjectReference, conditions, ki
     derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.interval) || (has(self.digestReflectionPolicy) && \
+            self.digestReflectionPolicy == 'Always')",
+        "message": "spec.interval is only accepted when spec.digestReflectionPolicy is set to \
+            'Always'"
+    },
+    {
+        "rule": "has(self.interval) || !has(self.digestReflectionPolicy) || \
+            self.digestReflectionPolicy != 'Always'",
+        "message": "spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'"
+    },
+]))]
 pub struct ImagePolicySpec {
     /// The ImageRepository whose tags are candidates.
     pub image_repository_ref: NamespacedObjectReference,

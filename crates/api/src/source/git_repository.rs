@@ -1,15 +1,11 @@
-//! `source.toolkit.fluxcd.io`: where artifacts come from.
-
-use std::collections::BTreeMap;
+//! `GitRepository`: a Git repository and the part of it that is wanted.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::meta::{Condition, INTERVAL, LocalObjectReference, TIMEOUT, Time, conditions, kind};
-
-/// A digest with its algorithm, as the OCI image specification writes it.
-const DIGEST: &str = "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$";
+use super::Artifact;
+use crate::meta::{Condition, INTERVAL, LocalObjectReference, TIMEOUT, conditions, kind};
 
 /// A Git repository and the part of it that is wanted.
 #[derive(CustomResource, Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +19,10 @@ const DIGEST: &str = "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$";
     derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.serviceAccountName) || (has(self.provider) && self.provider == 'azure')",
+    "message": "serviceAccountName can only be set when provider is 'azure'"
+}]))]
 pub struct GitRepositorySpec {
     /// Address: `https://`, `http://` or `ssh://`.
     #[schemars(extend("pattern" = "^(http|https|ssh)://.*$"))]
@@ -178,29 +178,6 @@ pub struct GitRepositoryStatus {
     /// The reconcile request that was handled last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-}
-
-/// A tarball in the artifact store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Artifact {
-    /// Path in the store.
-    pub path: String,
-    /// Where it is served.
-    pub url: String,
-    /// The revision it was made of.
-    pub revision: String,
-    /// Its digest, with the algorithm.
-    #[schemars(extend("pattern" = DIGEST))]
-    pub digest: String,
-    /// When it was made.
-    pub last_update_time: Time,
-    /// Its size in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<i64>,
-    /// What the upstream says of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 kind!(GitRepository, GitRepositoryStatus);
