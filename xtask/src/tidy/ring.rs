@@ -15,6 +15,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("setters", &["yaml"]),
     ("gotemplate", &["version"]),
     ("envsubst", &["yaml"]),
+    ("helm", &["gotemplate", "version", "yaml"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("cloud", &["http-client"]),
@@ -42,6 +43,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "controlplane",
             "forge",
             "git",
+            "helm",
             "http-client",
             "policy",
             "reflector",
@@ -63,13 +65,14 @@ const ENGINES: &[&str] = &[
     "setters",
     "gotemplate",
     "envsubst",
+    "helm",
 ];
 
 /// Outside libraries that only some crates may use.
 const WRAPPED: &[(&str, &[&str])] = &[
     ("gix", &["git"]),
     ("russh", &["git"]),
-    ("pgp", &["git"]),
+    ("pgp", &["git", "helm"]),
     ("oci-client", &["registry"]),
     ("redb", &["controlplane"]),
     ("reqwest", &["http-client", "git", "world"]),

@@ -1,0 +1,170 @@
+//! Text to an index.
+
+use std::collections::BTreeMap;
+
+use yaml::Value;
+
+use super::split::sections;
+use super::{Entry, Index};
+use crate::Error;
+use crate::decode::{self, Fields};
+
+/// The names that an index may use.
+const INDEX: [&str; 6] =
+    ["serverInfo", "apiVersion", "generated", "entries", "publicKeys", "annotations"];
+
+/// The names that a version may use.
+const ENTRY: [&str; 25] = [
+    "name",
+    "home",
+    "sources",
+    "version",
+    "description",
+    "keywords",
+    "maintainers",
+    "icon",
+    "apiVersion",
+    "condition",
+    "tags",
+    "appVersion",
+    "deprecated",
+    "annotations",
+    "kubeVersion",
+    "dependencies",
+    "type",
+    "urls",
+    "created",
+    "removed",
+    "digest",
+    "checksum",
+    "engine",
+    "tillerVersion",
+    "url",
+];
+
+/// Reads JSON or YAML.
+pub(super) fn index(text: &[u8]) -> Result<Index, Error> {
+    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(text) {
+        let mut index = head(&from_json(json), false)?;
+        index.check();
+        return Ok(index);
+    }
+    let text = yaml::text(text).map_err(|error| converting(&error))?;
+    let mut index = match by_section(&text) {
+        Some(index) => index,
+        None => head(&parse(&text)?, true)?,
+    };
+    index.check();
+    Ok(index)
+}
+
+fn parse(text: &str) -> Result<Value, Error> {
+    yaml::parse_strict(text).map_err(|error| converting(&error))
+}
+
+fn converting(error: &yaml::Error) -> Error {
+    Error::Yaml(format!("error converting YAML to JSON: {error}"))
+}
+
+/// Reads chart by chart; nothing if that does not work, so that errors are those of the whole.
+fn by_section(text: &str) -> Option<Index> {
+    let (outside, sections) = sections(text)?;
+    let mut index = head(&parse(&outside).ok()?, true).ok()?;
+    for section in sections {
+        let value = parse(section).ok()?;
+        for (name, list) in value.as_mapping()?.iter() {
+            let entries = entries(list, true).ok()?;
+            if index.entries.insert(name.to_owned(), entries).is_some() {
+                return None;
+            }
+        }
+    }
+    Some(index)
+}
+
+fn head(value: &Value, strict: bool) -> Result<Index, Error> {
+    let fields = Fields::of(value, "IndexFile", "repo.IndexFile")?;
+    if strict {
+        known(value, &INDEX)?;
+    }
+    let mut charts = BTreeMap::new();
+    if let Some(value) = fields.get("entries") {
+        let Some(mapping) = value.as_mapping() else {
+            let into = "Go struct field IndexFile.entries of type map[string]repo.ChartVersions";
+            return Err(decode::mismatch(value, into));
+        };
+        for (name, list) in mapping.iter() {
+            charts.insert(name.to_owned(), entries(list, strict)?);
+        }
+    }
+    Ok(Index {
+        api_version: fields.text("apiVersion")?,
+        generated: fields.text("generated")?,
+        entries: charts,
+        public_keys: fields.texts("publicKeys")?,
+        annotations: fields.text_map("annotations")?.unwrap_or_default(),
+    })
+}
+
+fn entries(list: &Value, strict: bool) -> Result<Vec<Entry>, Error> {
+    let items = match list {
+        Value::Null => &[],
+        Value::Sequence(items) => &items[..],
+        other => {
+            let into = "Go struct field IndexFile.entries of type repo.ChartVersions";
+            return Err(decode::mismatch(other, into));
+        }
+    };
+    let mut entries = Vec::with_capacity(items.len());
+    for item in items.iter().filter(|item| **item != Value::Null) {
+        if strict {
+            known(item, &ENTRY)?;
+        }
+        match Entry::read(item) {
+            Ok(entry) => entries.push(entry),
+            // A null among the dependencies or maintainers: not fatal, but of no use.
+            Err(Error::Validation(_)) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(entries)
+}
+
+/// Refuses names that Go's strict decoder does not know.
+fn known(value: &Value, names: &[&str]) -> Result<(), Error> {
+    let Some(mapping) = value.as_mapping() else { return Ok(()) };
+    let mut keys = mapping.iter().map(|(key, _)| key);
+    let unknown = keys.find(|key| !names.iter().any(|name| name.eq_ignore_ascii_case(key)));
+    unknown.map_or(Ok(()), |key| {
+        Err(Error::Yaml(format!(
+            "error unmarshaling JSON: while decoding JSON: json: unknown field {key:?}"
+        )))
+    })
+}
+
+impl Index {
+    fn check(&mut self) {
+        for entries in self.entries.values_mut() {
+            entries.retain_mut(|entry| entry.check().is_ok());
+        }
+    }
+}
+
+/// JSON in the model of YAML. The JSON reader bounds its depth.
+fn from_json(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(truth) => Value::Bool(truth),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Int(whole),
+            None => Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        serde_json::Value::String(text) => Value::String(text),
+        serde_json::Value::Array(items) => {
+            Value::Sequence(items.into_iter().map(from_json).collect())
+        }
+        serde_json::Value::Object(entries) => Value::Mapping(
+            entries.into_iter().map(|(key, value)| (key, from_json(value))).collect(),
+        ),
+    }
+}

@@ -1,0 +1,40 @@
+//! Helm charts: read, pack and render; what a release is, and what to do next with it.
+//!
+//! ```text
+//! .tgz or files ─ chart ─┬─> package            index ─┐
+//!                        └─ requirement <── which version of what, from where
+//! ```
+//!
+//! The reference is Helm 3.19.2: what it prints, refuses and hashes is kept to the letter, because
+//! charts, releases in clusters and users' scripts rely on it.
+//!
+//! Invariants:
+//! - Nothing here reads a disk or a network: files, archives and indexes come in as bytes.
+//! - No archive, chart or index makes it panic, recurse without bound or unpack more than
+//!   [`chart::MAX_CHART_BYTES`].
+//! - The same chart packs to the same bytes.
+//!
+//! ```
+//! use helm::chart::{Chart, File};
+//!
+//! let chart = Chart::from_files(vec![
+//!     File::new("Chart.yaml", "apiVersion: v2\nname: demo\nversion: 0.1.0\n"),
+//!     File::new("values.yaml", "replicas: 2\n"),
+//! ])?;
+//! assert_eq!(chart.metadata.name, "demo");
+//! assert_eq!(Chart::from_archive(&helm::chart::package(&chart)?)?, chart);
+//! # Ok::<(), helm::Error>(())
+//! ```
+
+#![deny(missing_docs)]
+
+pub mod chart;
+mod decode;
+mod error;
+pub mod index;
+mod json;
+pub mod provenance;
+pub mod requirement;
+pub mod values;
+
+pub use error::Error;

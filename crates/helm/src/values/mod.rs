@@ -1,0 +1,94 @@
+//! Values of charts: trees of JSON.
+//!
+//! Numbers read from YAML are floats, as for Helm; integers come from `--set` alone.
+
+use serde_json::{Map, Number, Value};
+
+use crate::Error;
+use crate::decode;
+
+/// The values of a chart or of a user.
+pub type Values = Map<String, Value>;
+
+/// Reads values from YAML: the first document, which is a mapping or nothing.
+///
+/// # Errors
+/// [`Error::Yaml`] in the words of Go's readers.
+pub fn parse(text: &[u8]) -> Result<Values, Error> {
+    match decode::parse(text)? {
+        yaml::Value::Null => Ok(Values::new()),
+        yaml::Value::Mapping(mapping) => from_mapping(mapping),
+        other => {
+            let into = "Go value of type map[string]interface {}";
+            Err(decode::mismatch(&other, into))
+        }
+    }
+}
+
+fn from_mapping(mapping: yaml::Mapping) -> Result<Values, Error> {
+    mapping.into_iter().map(|(key, value)| Ok((key, from_yaml(value)?))).collect()
+}
+
+/// A value of YAML as Helm holds it. The YAML reader bounds its depth.
+///
+/// # Errors
+/// For an infinity and "not a number", which JSON does not know.
+pub fn from_yaml(value: yaml::Value) -> Result<Value, Error> {
+    #[expect(clippy::cast_precision_loss, reason = "Helm holds all numbers as floats")]
+    Ok(match value {
+        yaml::Value::Null => Value::Null,
+        yaml::Value::Bool(truth) => Value::Bool(truth),
+        yaml::Value::Int(number) => float(number as f64)?,
+        yaml::Value::Uint(number) => float(number as f64)?,
+        yaml::Value::Float(number) => float(number)?,
+        yaml::Value::String(text) => Value::String(text),
+        yaml::Value::Sequence(items) => {
+            Value::Array(items.into_iter().map(from_yaml).collect::<Result<_, _>>()?)
+        }
+        yaml::Value::Mapping(mapping) => Value::Object(from_mapping(mapping)?),
+    })
+}
+
+fn float(number: f64) -> Result<Value, Error> {
+    Number::from_f64(number).map(Value::Number).ok_or_else(|| {
+        let name = if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        };
+        Error::Yaml(format!("error converting YAML to JSON: json: unsupported value: {name}"))
+    })
+}
+
+/// Merges maps as Flux and `helm -f` do: `over` wins, maps go together, anything else is replaced.
+/// A null is a value like any other. Nesting is bounded by that of `over`.
+///
+/// ```
+/// use helm::values::{merge, parse};
+///
+/// let mut values = parse(b"a: {x: 1, y: [1]}\nb: 1")?;
+/// merge(&mut values, &parse(b"a: {y: [2]}\nb: null")?);
+/// assert_eq!(values, parse(b"a: {x: 1, y: [2]}\nb: null")?);
+/// # Ok::<(), helm::Error>(())
+/// ```
+pub fn merge(values: &mut Values, over: &Values) {
+    for (key, value) in over {
+        match (values.get_mut(key), value) {
+            (Some(Value::Object(below)), Value::Object(over)) => merge(below, over),
+            _ => {
+                values.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Values as YAML, with sorted keys.
+///
+/// # Errors
+/// [`Error::Yaml`] when they nest too deep.
+pub fn to_yaml(values: &Values) -> Result<String, Error> {
+    let json = crate::json::encode(&Value::Object(values.clone()));
+    yaml::json_to_yaml(&json).map_err(|error| Error::Yaml(error.to_string()))
+}

@@ -1,0 +1,6 @@
+//! Tests of the crate as its users see it.
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
+mod chart;
+mod index;
+mod requirement;
