@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::{Host, Url};
 
-use crate::{Error, Options, Proxy, Retry, cause, redact};
+use crate::incoming::{Context, Incoming};
+use crate::{Error, Options, Retry, cause, redact};
 
 /// As Go's default dialer.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -139,47 +140,38 @@ impl Client {
         &self.options
     }
 
+    /// The client of the library below, for other libraries that speak HTTP through it. Limits are
+    /// theirs to keep then.
+    pub fn inner(&self) -> &reqwest::Client {
+        &self.inner
+    }
+
     /// Sends a request once.
     ///
     /// # Errors
     /// [`Error::Network`] without an answer, [`Error::TooLarge`] when there is too much of it. An
     /// answer with an error status is a [`Response`].
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        self.open(request).await?.collect().await
+    }
+
+    /// Sends a request once and leaves the body of the answer to be read in pieces.
+    ///
+    /// # Errors
+    /// [`Error::Network`] without an answer.
+    pub async fn open(&self, request: Request) -> Result<Incoming, Error> {
         let Request { method, url, headers, body, timeout, limit } = request;
-        let fail = |error: &reqwest::Error| {
-            let proxy = match &self.options.proxy {
-                Proxy::Url(proxy) => Some(proxy),
-                Proxy::Environment | Proxy::Direct => None,
-            };
-            let (cause, failure) = cause::explain(error, error.url().unwrap_or(&url), proxy);
-            Error::Network { method: method.to_string(), url: redact(&url), cause, failure }
-        };
+        let context = Context { method, url, options: Arc::clone(&self.options) };
         let answer = self
             .inner
-            .request(method.clone(), url.clone())
+            .request(context.method.clone(), context.url.clone())
             .headers(headers)
             .body(body)
             .timeout(timeout)
             .send()
             .await;
-        let mut answer = answer.map_err(|error| fail(&error))?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| fail(&error))? {
-            if body.len() + chunk.len() > limit {
-                return Err(Error::TooLarge {
-                    method: method.to_string(),
-                    url: redact(&url),
-                    limit,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
-            status: answer.status(),
-            headers: std::mem::take(answer.headers_mut()),
-            url: answer.url().clone(),
-            body: body.freeze(),
-        })
+        let answer = answer.map_err(|error| context.fail(&error))?;
+        Ok(Incoming { answer, context, limit, left: limit })
     }
 
     /// Sends a request, several times if `retry` says so; the last answer counts.

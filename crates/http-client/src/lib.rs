@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Secret data ─► secret::{tls, proxy} ─► Options ─► Pool ─► Client ── Request ──► server
-//!                                                              └──── Response ◄── (bounded)
+//!                                                              └──── Response ◄── (bounded, whole or in pieces)
 //! ```
 //!
 //! Invariants:
@@ -22,12 +22,13 @@
 //! assert!(!format!("{options:?}").contains("password"));
 //! ```
 //!
-//! It does not stream bodies, keep cookies, or read Kubernetes objects. The process must have
+//! It does not keep cookies, or read Kubernetes objects. The process must have
 //! installed a rustls crypto provider before the first [`Pool::client`].
 
 mod cause;
 mod client;
 mod error;
+mod incoming;
 mod options;
 mod pool;
 mod proxy;
@@ -37,6 +38,7 @@ pub mod secret;
 
 pub use client::{Client, Request, Response};
 pub use error::{Error, Failure};
+pub use incoming::Incoming;
 pub use options::{Identity, Options, Roots};
 pub use pool::Pool;
 pub use proxy::Proxy;

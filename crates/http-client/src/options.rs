@@ -29,6 +29,9 @@ pub enum Roots {
     Added(Vec<u8>),
     /// These alone (PEM).
     Only(Vec<u8>),
+    /// Nobody is checked at all: any certificate is good. For `insecure: true` alone, where
+    /// upstream does the same.
+    Unchecked,
 }
 
 /// A client certificate with its private key.
@@ -46,6 +49,7 @@ impl std::fmt::Debug for Roots {
             Self::System => "System",
             Self::Added(_) => "Added(..)",
             Self::Only(_) => "Only(..)",
+            Self::Unchecked => "Unchecked",
         })
     }
 }
@@ -75,6 +79,7 @@ macro_rules! apply {
             Roots::System => builder.tls_certs_only([]),
             Roots::Added(pem) => builder.tls_certs_merge(authorities(pem)?),
             Roots::Only(pem) => builder.tls_certs_only(authorities(pem)?),
+            Roots::Unchecked => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
         };
         if let Some(identity) = &options.identity {
             builder = builder.identity(identity.build()?);

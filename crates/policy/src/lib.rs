@@ -39,7 +39,7 @@ mod scan;
 
 pub use choice::{Choice, select};
 pub use filter::Filter;
-pub use pattern::PatternError;
+pub use pattern::{Pattern, PatternError};
 pub use rule::{Order, Range, Rule};
 pub use scan::{Exclusions, Scan, revision};
 

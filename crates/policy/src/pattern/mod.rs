@@ -17,16 +17,20 @@ pub(crate) use template::Template;
 /// Bytes a compiled pattern may take. Go allows 128 MiB; a tag pattern needs a few KiB.
 const COMPILED_LIMIT: usize = 4 << 20;
 
-/// A compiled pattern.
+/// A regular expression as Go reads it, compiled.
 #[derive(Debug, Clone)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     regex: regex::Regex,
     /// The name of every group but the whole match; names may repeat, as in Go.
     names: Vec<Option<String>>,
 }
 
 impl Pattern {
-    pub(crate) fn new(text: &str) -> Result<Self, PatternError> {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`PatternError`] in Go's words.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
         let parsed = parse::parse(text)?;
         let regex = regex::RegexBuilder::new(&parsed.translation)
             .size_limit(COMPILED_LIMIT)
@@ -36,7 +40,8 @@ impl Pattern {
         Ok(Self { regex, names: parsed.names })
     }
 
-    pub(crate) fn is_match(&self, text: &str) -> bool {
+    /// Whether it matches anywhere in `text`.
+    pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 

@@ -25,9 +25,9 @@ pub(super) fn name_unknown(name: &str) -> Response {
 
 pub(super) fn manifest_unknown(name: &str, reference: &str) -> Response {
     let detail = if reference.contains(':') {
-        json!({"Name": name, "Revision": reference})
+        json!(format!("unknown manifest name={name} revision={reference}"))
     } else {
-        json!({"Tag": reference})
+        json!(format!("unknown tag={reference}"))
     };
     error(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "manifest unknown", &detail)
 }

@@ -19,7 +19,7 @@ use super::reply::{
     bytes, created, digest_invalid, error, json_response, json_text, manifest_unknown,
     name_unknown, plain, unsupported, upload_unknown, with,
 };
-use super::store::{Manifest, digest};
+use super::store::{MEDIA_TYPE_INDEX, Manifest, digest};
 use super::{Link, Shared};
 
 /// Larger uploads are refused.
@@ -137,6 +137,7 @@ enum Target<'a> {
     Tags(&'a str),
     Manifest(&'a str, &'a str),
     Blob(&'a str, &'a str),
+    Referrers(&'a str, &'a str),
     Uploads(&'a str),
     Upload(&'a str, u64),
 }
@@ -160,6 +161,9 @@ fn parse(path: &str) -> Option<Target<'_>> {
     let (rest, last) = path.rsplit_once('/')?;
     if let Some(name) = rest.strip_suffix("/manifests") {
         return Some(Target::Manifest(name, last));
+    }
+    if let Some(name) = rest.strip_suffix("/referrers") {
+        return Some(Target::Referrers(name, last));
     }
     if let Some(name) = rest.strip_suffix("/blobs/uploads") {
         return Some(Target::Upload(name, last.parse().ok()?));
@@ -219,6 +223,7 @@ impl Call<'_> {
             Target::Tags(name)
             | Target::Manifest(name, _)
             | Target::Blob(name, _)
+            | Target::Referrers(name, _)
             | Target::Uploads(name)
             | Target::Upload(name, _) => Some(*name),
         };
@@ -236,6 +241,10 @@ impl Call<'_> {
             Target::Tags(name) => self.tags(name),
             Target::Manifest(name, reference) => self.manifest(name, reference),
             Target::Blob(name, digest) => self.blob(name, digest),
+            Target::Referrers(name, digest) => {
+                let index = self.shared.store.referrers(name, digest).to_string();
+                bytes(MEDIA_TYPE_INDEX, index.into())
+            }
             Target::Uploads(name) => self.begin_upload(name),
             Target::Upload(name, id) => self.upload(name, *id),
         }

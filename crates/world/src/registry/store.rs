@@ -92,6 +92,69 @@ impl Store {
         )
     }
 
+    /// Puts an artifact with these layers, of which each has a media type, under a tag and returns
+    /// its digest.
+    pub fn publish_layers(
+        &self,
+        repository: &str,
+        tag: &str,
+        layers: &[(&str, &[u8])],
+        annotations: &BTreeMap<String, String>,
+    ) -> String {
+        let describe = |(kind, bytes): &(&str, &[u8])| {
+            let digest = self.put_blob(repository, Bytes::copy_from_slice(bytes));
+            json!({"mediaType": kind, "digest": digest, "size": bytes.len()})
+        };
+        let config = describe(&("application/vnd.cncf.flux.config.v1+json", b"{}"));
+        let layers: Vec<_> = layers.iter().map(describe).collect();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MEDIA_TYPE_MANIFEST,
+            "config": config,
+            "layers": layers,
+            "annotations": annotations,
+        });
+        self.put(repository, tag, MEDIA_TYPE_MANIFEST, manifest.to_string())
+    }
+
+    /// Puts a manifest or an index as it is under a tag or its digest, and returns its digest.
+    pub fn put(
+        &self,
+        repository: &str,
+        reference: &str,
+        media_type: &str,
+        body: impl Into<Bytes>,
+    ) -> String {
+        let it = Manifest { media_type: media_type.to_owned(), body: body.into() };
+        self.put_manifest(repository, reference, it)
+    }
+
+    /// The index of the manifests that refer to `subject`.
+    pub(super) fn referrers(&self, repository: &str, subject: &str) -> serde_json::Value {
+        let content = self.0.lock();
+        let manifests = content.repositories.get(repository).map(|it| &it.manifests);
+        let referring = |(digest, it): (&String, &Manifest)| {
+            let read: serde_json::Value = serde_json::from_slice(&it.body).ok()?;
+            if read["subject"]["digest"] != subject {
+                return None;
+            }
+            let kind = if read["artifactType"].is_string() {
+                &read["artifactType"]
+            } else {
+                &read["config"]["mediaType"]
+            };
+            Some(json!({
+                "mediaType": it.media_type,
+                "digest": digest,
+                "size": it.body.len(),
+                "artifactType": kind,
+                "annotations": read["annotations"],
+            }))
+        };
+        let found: Vec<_> = manifests.into_iter().flatten().filter_map(referring).collect();
+        json!({"schemaVersion": 2, "mediaType": MEDIA_TYPE_INDEX, "manifests": found})
+    }
+
     /// Points tags at one published image, many at a time; for large lists.
     pub fn publish_many<I: IntoIterator<Item = String>>(&self, repository: &str, tags: I) {
         let digest = self.publish(repository, "seed");
@@ -160,7 +223,8 @@ impl Store {
         self.0.lock().repositories.get(repository)?.blobs.get(digest).cloned()
     }
 
-    pub(super) fn put_blob(&self, repository: &str, bytes: Bytes) -> String {
+    /// Puts a blob and returns its digest.
+    pub fn put_blob(&self, repository: &str, bytes: Bytes) -> String {
         let digest = digest(&bytes);
         let mut content = self.0.lock();
         let it = content.repositories.entry(repository.to_owned()).or_default();
