@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::{Cache, CacheOptions, Clock};
-use http::{Method, StatusCode, header};
-use http_client::{Pool, Request, Response, Retry};
+use http::{HeaderMap, Method, StatusCode, header};
+use http_client::{Incoming, Pool, Request, Response, Retry};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
@@ -98,10 +98,14 @@ impl Default for Limits {
 }
 
 /// Whom to ask, as whom, and for how long.
-pub(crate) struct Call<'a> {
-    pub(crate) repository: &'a Repository,
-    pub(crate) access: &'a Access,
-    pub(crate) timeout: Duration,
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Whom.
+    pub repository: &'a Repository,
+    /// As whom.
+    pub access: &'a Access,
+    /// The time for one request with everything that belongs to it.
+    pub timeout: Duration,
 }
 
 /// What to ask.
@@ -112,6 +116,20 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: &'a [(header::HeaderName, &'a str)],
     /// The most bytes of the answer.
     pub(crate) limit: usize,
+}
+
+/// One request, asked at most twice.
+struct Attempt {
+    scope: String,
+    /// Whether the registry wants user name and password, which a second time are no better.
+    by_password: bool,
+    is_second: bool,
+}
+
+impl Attempt {
+    fn first(call: &Call<'_>) -> Self {
+        Self { scope: call.repository.scope(), by_password: false, is_second: false }
+    }
 }
 
 impl Client {
@@ -153,39 +171,77 @@ impl Inner {
     /// An answer 401 drops what is known of the registry and is tried once more: tokens may have
     /// been revoked, and a registry may ask for another scope than the usual one.
     pub(crate) async fn ask(&self, call: &Call<'_>, ask: &Ask<'_>) -> Result<Response, Error> {
-        let mut scope = call.repository.scope();
-        let mut again = true;
+        let mut attempt = Attempt::first(call);
         loop {
-            let session = self.session(call).await?;
-            let authorization = self.authorization(call, &session, &scope).await?;
-            let url = call.repository.url(session.scheme, ask.path)?;
-            let mut request =
-                Request::new(ask.method.clone(), url).timeout(call.timeout).limit(ask.limit);
-            for (name, value) in ask.headers {
-                request = request.header(name.clone(), value);
-            }
-            if let Some(value) = &authorization {
-                request = request.header(header::AUTHORIZATION, value);
-            }
-            let response = match self.send(call, request, &self.options.retry).await {
-                Ok(response) => response,
-                Err(error) => {
-                    self.forget(call, &scope);
-                    return Err(error);
-                }
-            };
-            if response.status != StatusCode::UNAUTHORIZED || !again {
+            let request = self.prepare(call, ask, &mut attempt).await?;
+            let sent = self.send(call, request, &self.options.retry).await;
+            let response = sent.inspect_err(|_| self.forget(call, &attempt.scope))?;
+            if !self.again(call, &mut attempt, response.status, &response.headers) {
                 return Ok(response);
-            }
-            again = false;
-            self.forget(call, &scope);
-            if matches!(session.challenge, Challenge::Basic) {
-                return Ok(response);
-            }
-            if let Challenge::Bearer(it) = Challenge::parse(&response.headers) {
-                scope = it.scope.unwrap_or(scope);
             }
         }
+    }
+
+    /// As [`ask`](Self::ask), but the body of the answer is left to be read in pieces, during
+    /// which the request counts as under way. It is not tried again when the connection breaks.
+    pub(crate) async fn open(
+        &self,
+        call: &Call<'_>,
+        ask: &Ask<'_>,
+    ) -> Result<(Incoming, Option<OwnedSemaphorePermit>), Error> {
+        let client = self.options.pool.client(&call.access.http)?;
+        let mut attempt = Attempt::first(call);
+        loop {
+            let request = self.prepare(call, ask, &mut attempt).await?;
+            let room = self.room(&request.url).await;
+            let opened = client.open(request).await;
+            let answer = opened.inspect_err(|_| self.forget(call, &attempt.scope))?;
+            if !self.again(call, &mut attempt, answer.status(), answer.headers()) {
+                return Ok((answer, room));
+            }
+        }
+    }
+
+    async fn prepare(
+        &self,
+        call: &Call<'_>,
+        ask: &Ask<'_>,
+        attempt: &mut Attempt,
+    ) -> Result<Request, Error> {
+        let session = self.session(call).await?;
+        let authorization = self.authorization(call, &session, &attempt.scope).await?;
+        let url = call.repository.url(session.scheme, ask.path)?;
+        let mut request =
+            Request::new(ask.method.clone(), url).timeout(call.timeout).limit(ask.limit);
+        for (name, value) in ask.headers {
+            request = request.header(name.clone(), value);
+        }
+        if let Some(value) = &authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        attempt.by_password = matches!(session.challenge, Challenge::Basic);
+        Ok(request)
+    }
+
+    /// Whether an answer is to be had with fresh authentication.
+    fn again(
+        &self,
+        call: &Call<'_>,
+        attempt: &mut Attempt,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> bool {
+        if status != StatusCode::UNAUTHORIZED || attempt.is_second {
+            return false;
+        }
+        attempt.is_second = true;
+        self.forget(call, &attempt.scope);
+        if let Challenge::Bearer(it) = Challenge::parse(headers)
+            && let Some(scope) = it.scope
+        {
+            attempt.scope = scope;
+        }
+        !attempt.by_password
     }
 
     /// Sends a request when the host has room for it.

@@ -1,13 +1,13 @@
-//! Digests of tags.
+//! Tags and manifests.
 
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use http::{Method, StatusCode, header};
 use http_client::Response;
 
 use crate::client::{Ask, Call, Inner};
-use crate::{Access, Client, Error, Repository};
+use crate::content::Manifest;
+use crate::{Access, Client, Digest, Error, Repository};
 
 /// Everything a tag may point to, indexes first, so that the digest of an image for several
 /// platforms is that of its index.
@@ -33,18 +33,75 @@ impl Client {
         access: &Access,
         timeout: Duration,
     ) -> Result<String, Error> {
-        if !is_reference(tag) {
-            return Err(Error::Image(format!("could not parse reference: {tag}")));
-        }
+        check_reference(tag)?;
         let call = Call { repository, access, timeout };
         let path = format!("/v2/{}/manifests/{tag}", repository.path());
-        let work = self.0.manifest_digest(&call, &path);
+        let work = self.0.manifest_digest(&call, &path, false);
         Box::pin(Self::in_time(&call, &Method::HEAD, &path, work)).await
+    }
+
+    /// As [`digest`](Self::digest), but a registry that refuses to tell the digest by `HEAD` is
+    /// asked by `GET`, which gives the reason as well.
+    ///
+    /// # Errors
+    /// Any of [`Error`].
+    pub async fn resolve(&self, call: &Call<'_>, tag: &str) -> Result<String, Error> {
+        check_reference(tag)?;
+        let path = format!("/v2/{}/manifests/{tag}", call.repository.path());
+        let work = self.0.manifest_digest(call, &path, true);
+        Box::pin(Self::in_time(call, &Method::GET, &path, work)).await
+    }
+
+    /// The manifest or index under a tag or digest.
+    ///
+    /// # Errors
+    /// Any of [`Error`]; [`Error::Answer`] also when it is not what the digest says.
+    pub async fn manifest(&self, call: &Call<'_>, reference: &str) -> Result<Manifest, Error> {
+        check_reference(reference)?;
+        let path = format!("/v2/{}/manifests/{reference}", call.repository.path());
+        let work = async {
+            let response = self.0.manifest(call, Method::GET, &path).await?;
+            if response.status != StatusCode::OK {
+                return Err(self.0.refusal(&Method::GET, &response));
+            }
+            let wanted = reference.contains(':').then_some(reference);
+            Manifest::read(&response, wanted, call.repository)
+        };
+        Box::pin(Self::in_time(call, &Method::GET, &path, work)).await
+    }
+
+    /// The manifest under a tag or digest; of an index that for linux/amd64.
+    ///
+    /// # Errors
+    /// As [`manifest`](Self::manifest); [`Error::Answer`] when an index has no such manifest.
+    pub async fn image(&self, call: &Call<'_>, reference: &str) -> Result<Manifest, Error> {
+        let mut found = self.manifest(call, reference).await?;
+        for _ in 0..MAX_NESTED_INDEXES {
+            if !found.is_index() {
+                return Ok(found);
+            }
+            let child = found.content.manifests.iter().find(|it| it.is_default_platform());
+            let child = child.ok_or_else(|| {
+                let place = shown(call.repository, reference);
+                Error::Answer(format!("no child with platform linux/amd64 in index {place}"))
+            })?;
+            let digest = child.digest.clone();
+            found = self.manifest(call, &digest).await?;
+        }
+        Err(Error::Answer("indexes are nested too deeply".to_owned()))
     }
 }
 
+/// An index in an index in an index is enough.
+const MAX_NESTED_INDEXES: usize = 4;
+
 impl Inner {
-    async fn manifest_digest(&self, call: &Call<'_>, path: &str) -> Result<String, Error> {
+    async fn manifest_digest(
+        &self,
+        call: &Call<'_>,
+        path: &str,
+        insist: bool,
+    ) -> Result<String, Error> {
         let head = self.manifest(call, Method::HEAD, path).await?;
         match head.status {
             StatusCode::OK => {
@@ -53,6 +110,7 @@ impl Inner {
                 }
             }
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {}
+            _ if insist => {}
             _ => return Err(self.refusal(&Method::HEAD, &head)),
         }
         let get = self.manifest(call, Method::GET, path).await?;
@@ -60,8 +118,7 @@ impl Inner {
             return Err(self.refusal(&Method::GET, &get));
         }
         // What was received counts more than what is said about it.
-        let hash = digest::digest(&digest::SHA256, &get.body);
-        Ok(format!("sha256:{}", hex(hash.as_ref())))
+        Ok(Digest::of(&get.body).to_string())
     }
 
     async fn manifest(
@@ -79,15 +136,20 @@ impl Inner {
 /// The digest in the header, if it is one.
 fn told(response: &Response) -> Option<String> {
     let digest = response.header("docker-content-digest")?;
-    let (algorithm, hex) = digest.split_once(':')?;
-    let length = match algorithm {
-        "sha256" => 64,
-        "sha512" => 128,
-        _ => return None,
-    };
-    let valid =
-        hex.len() == length && hex.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
-    valid.then(|| digest.to_owned())
+    Digest::parse(digest).ok().map(|it| it.to_string())
+}
+
+fn check_reference(text: &str) -> Result<(), Error> {
+    if is_reference(text) {
+        return Ok(());
+    }
+    Err(Error::Image(format!("could not parse reference: {text}")))
+}
+
+/// A repository with a tag or digest, as people write it.
+pub(crate) fn shown(repository: &Repository, reference: &str) -> String {
+    let separator = if reference.contains(':') { '@' } else { ':' };
+    format!("{}{separator}{reference}", repository.canonical())
 }
 
 /// A tag, or a digest.
@@ -96,13 +158,4 @@ fn is_reference(text: &str) -> bool {
     (1..=200).contains(&text.len())
         && text.bytes().all(allowed)
         && text.bytes().any(|it| it != b'.')
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -41,6 +41,36 @@ impl Repository {
         Ok(repository)
     }
 
+    /// Reads a repository without scheme, tag and digest, as in the URL of an `OCIRepository`.
+    ///
+    /// # Errors
+    /// [`Error::Image`] in the words of go-containerregistry (`name.NewRepository`).
+    pub fn named(name: &str, insecure: bool) -> Result<Self, Error> {
+        let refuse = |text: String| Err(Error::Image(text));
+        if name.is_empty() {
+            return refuse("a repository name must be specified".to_owned());
+        }
+        let (registry, path) = match name.split_once('/') {
+            Some((first, rest)) if first.contains(['.', ':']) => (first, rest),
+            _ => (DEFAULT_REGISTRY, name),
+        };
+        let length = path.chars().count();
+        if !(2..=255).contains(&length) {
+            return refuse(format!(
+                "repository must be between 2 and 255 characters in length: {path}"
+            ));
+        }
+        if !path.bytes().all(is_path_byte) {
+            return refuse(format!(
+                "repository can only contain the characters \
+                 `abcdefghijklmnopqrstuvwxyz0123456789_-./`: {path}"
+            ));
+        }
+        untagged(&format!("{registry}/{path}"), insecure).ok_or_else(|| {
+            Error::Image(format!("registries must be valid RFC 3986 URI authorities: {registry}"))
+        })
+    }
+
     /// Host and port of the registry; Docker Hub is `index.docker.io`.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -108,14 +138,17 @@ fn untagged(text: &str, insecure: bool) -> Option<Repository> {
         _ => (DEFAULT_REGISTRY, text),
     };
     let registry = if registry == "docker.io" { DEFAULT_REGISTRY } else { registry };
-    let allowed = |it: u8| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/');
-    if path.is_empty() || path.len() > 255 || !path.bytes().all(allowed) || !is_authority(registry)
-    {
+    let fits = !path.is_empty() && path.len() <= 255 && path.bytes().all(is_path_byte);
+    if !fits || !is_authority(registry) {
         return None;
     }
     let implicit = registry == DEFAULT_REGISTRY && !path.contains('/');
     let path = if implicit { format!("library/{path}") } else { path.to_owned() };
     Some(Repository { registry: registry.to_owned(), path, insecure })
+}
+
+fn is_path_byte(it: u8) -> bool {
+    matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/')
 }
 
 fn is_tag(text: &str) -> bool {
@@ -221,6 +254,22 @@ mod tests {
         for alias in ["127.1:80/a", "0x7f.0.0.1/a", "127.0.0.1./a", "0251.0376.0251.0376/a"] {
             assert_eq!(text(alias), format!("could not parse reference: {alias}"));
         }
+    }
+
+    #[test]
+    fn urls_are_refused_in_the_words_of_upstream() {
+        let named = |name| Repository::named(name, false).map(|it| it.canonical());
+        assert_eq!(named("ghcr.io/o/a").unwrap(), "ghcr.io/o/a");
+        assert_eq!(named("localhost:5000/a/b").unwrap(), "localhost:5000/a/b");
+        assert_eq!(named("alpine").unwrap(), "index.docker.io/library/alpine");
+        let text = |name| named(name).unwrap_err().to_string();
+        assert_eq!(text(""), "a repository name must be specified");
+        let want = "repository can only contain the characters \
+                    `abcdefghijklmnopqrstuvwxyz0123456789_-./`: o/a:v1";
+        assert_eq!(text("ghcr.io/o/a:v1"), want);
+        let want = "repository must be between 2 and 255 characters in length: ";
+        assert_eq!(text("ghcr.io/"), want);
+        assert!(text("a b.c/x/y").starts_with("registries must be valid"), "{}", text("a b.c/x/y"));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Inner {
     /// The session, known or new.
     pub(crate) async fn session(&self, call: &Call<'_>) -> Result<Session, Error> {
         let key = key(call);
-        let fetch = async { Ok((self.ping(call).await?, Timestamp::MAX)) };
+        let fetch = async { Ok((Box::pin(self.ping(call)).await?, Timestamp::MAX)) };
         self.sessions.get_or_fetch(&key, &self.options.clock, fetch).await
     }
 

@@ -9,6 +9,7 @@
 mod auth;
 mod connection;
 mod faults;
+mod pull;
 mod real;
 mod scan;
 mod statuses;

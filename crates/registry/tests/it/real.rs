@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, StatusCode};
 use http_client::{Options as Http, Pool, Request, Roots};
-use registry::{Access, Credential, Repository};
+use registry::{Access, Call, Credential, Repository};
 use url::Url;
 use world::registry::{Authority, MEDIA_TYPE_MANIFEST};
 
@@ -38,6 +38,8 @@ struct Setup<'a> {
     auth: bool,
     tls: Option<&'a Authority>,
 }
+
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// `user:pass`.
 const HTPASSWD: &str = "user:$2y$05$S95FhCAMEICURvSL/WRfE.KG3hv9pxFg6N9ko/T5cAPLr0Ca89Oiq\n";
@@ -119,7 +121,7 @@ impl Real {
                 "digest": blob,
                 "size": config.len(),
             },
-            "layers": [],
+            "layers": [{"mediaType": LAYER, "digest": blob, "size": config.len()}],
         });
         let manifest = manifest.to_string().into_bytes();
         let digest = sha256(&manifest);
@@ -169,6 +171,13 @@ async fn lists(real: &Real, access: &Access) {
     let timeout = Duration::from_mins(1);
     let found = client.digest(&repository, "1.0.0", access, timeout).await;
     assert_eq!(found.unwrap(), digest);
+    let call = Call { repository: &repository, access, timeout };
+    let image = client.image(&call, &digest).await.unwrap();
+    let layer = image.content.layers.first().unwrap();
+    let bytes = client.small_blob(&call, layer, 1 << 10).await.unwrap();
+    assert_eq!(bytes, r#"{"tag":"1.0.0"}"#);
+    let referrers = client.referrers(&call, &image.digest, None).await.unwrap();
+    assert!(referrers.is_empty());
     let missing = client.digest(&repository, "9", access, timeout).await.unwrap_err();
     assert!(missing.is_not_found(), "{missing}");
     let error = tags(&client, &real.repository("nothing"), access).await.unwrap_err();
