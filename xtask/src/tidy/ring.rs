@@ -16,9 +16,12 @@ const RINGS: &[(&str, &[&str])] = &[
     ("gotemplate", &["version"]),
     ("envsubst", &["yaml"]),
     ("helm", &["gotemplate", "version", "yaml"]),
+    // Pure but for a library that asks the clock.
+    ("signature", &["policy"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("cloud", &["http-client"]),
+    ("bucket", &["http-client"]),
     ("forge", &["http-client", "cloud"]),
     ("registry", &["http-client", "cloud"]),
     ("git", &["http-client", "version"]),
@@ -74,6 +77,8 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("russh", &["git"]),
     ("pgp", &["git", "helm"]),
     ("oci-client", &["registry"]),
+    ("object_store", &["bucket"]),
+    ("sigstore-verify", &["signature"]),
     ("redb", &["controlplane"]),
     ("reqwest", &["http-client", "git", "world"]),
     ("kube", &["api", "controller", "reflector", "automation", "sluice", "scenarios"]),
