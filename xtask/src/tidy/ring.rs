@@ -20,6 +20,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("signature", &["policy"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
+    ("apply", &[]),
     ("cloud", &["http-client"]),
     ("bucket", &["http-client"]),
     ("forge", &["http-client", "cloud"]),
@@ -81,7 +82,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("sigstore-verify", &["signature"]),
     ("redb", &["controlplane"]),
     ("reqwest", &["http-client", "git", "world"]),
-    ("kube", &["api", "controller", "reflector", "automation", "sluice", "scenarios"]),
+    ("kube", &["api", "apply", "controller", "reflector", "automation", "sluice", "scenarios"]),
     ("tree-sitter", &["setters"]),
 ];
 
