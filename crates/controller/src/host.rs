@@ -16,6 +16,7 @@ use crate::activity::Activity;
 use crate::clock::Clock;
 use crate::event::{Outlet, Post, Posting, Recorder};
 use crate::feed::{Feed, Selection, Store};
+use crate::follow::Followed;
 use crate::{Compute, Metrics, Watchable};
 
 /// What a host needs.
@@ -78,6 +79,7 @@ pub struct Host {
     pub(crate) recorder: Recorder,
     pub(crate) options: Arc<Options>,
     pub(crate) activity: Activity,
+    pub(crate) followed: Followed,
     compute: Compute,
     feeds: Arc<Mutex<Feeds>>,
     stop: CancellationToken,
@@ -106,6 +108,7 @@ impl Host {
             options: Arc::default(),
             compute: Compute::default(),
             activity,
+            followed: Followed::default(),
             feeds: Arc::default(),
             stop,
         }

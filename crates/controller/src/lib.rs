@@ -54,6 +54,7 @@ mod compute;
 mod condition;
 pub mod event;
 mod feed;
+mod follow;
 mod host;
 pub mod lease;
 mod metric;

@@ -57,6 +57,22 @@ impl Reference {
         Self { name: Some(name.into()), ..Self::all::<K>(namespace) }
     }
 
+    /// One object of a kind that is known only at run time. The namespace is empty for
+    /// cluster-wide kinds.
+    pub fn named(
+        group: &str,
+        kind: &str,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            group: Cow::Owned(group.to_owned()),
+            kind: Cow::Owned(kind.to_owned()),
+            namespace: namespace.into(),
+            name: Some(name.into()),
+        }
+    }
+
     /// Every object of kind `K` in `namespace`.
     pub fn all<K: Resource<DynamicType = ()>>(namespace: impl Into<String>) -> Self {
         Self {

@@ -26,7 +26,7 @@ impl<K> Watchable for K where
 {
 }
 
-type Wake = Arc<dyn Fn(&Reference) + Send + Sync>;
+pub(crate) type Wake = Arc<dyn Fn(&Reference) + Send + Sync>;
 type Attach = Box<dyn FnOnce(&Host, Wake) -> Synced + Send>;
 
 /// Ends when all objects of a kind are known.
@@ -68,6 +68,16 @@ impl Watch {
         K: Watchable + Resource<Scope = k8s_openapi::ClusterResourceScope>,
     {
         Self::attach(Host::cluster_feed::<K>, filter)
+    }
+
+    /// Every kind that is [followed](crate::Host::follow) while objects wait for some of it.
+    pub fn followed() -> Self {
+        Self {
+            attach: Box::new(|host, wake| {
+                host.followed.subscribe(wake);
+                Box::pin(std::future::ready(()))
+            }),
+        }
     }
 
     /// Whether the generation differs: the filter for "only its spec matters". New and deleted
