@@ -34,14 +34,20 @@ pub enum PlainKind {
 /// assert_eq!(resolve_plain("on"), PlainKind::Bool);
 /// ```
 pub fn resolve_plain(text: &str) -> PlainKind {
-    match resolve(text, true) {
-        Resolved::Null => PlainKind::Null,
-        Resolved::Bool(_) => PlainKind::Bool,
-        Resolved::Int(_) | Resolved::Uint(_) => PlainKind::Int,
-        Resolved::Float(_) => PlainKind::Float,
-        Resolved::Timestamp => PlainKind::Timestamp,
-        Resolved::Merge => PlainKind::Merge,
-        Resolved::Str => PlainKind::Str,
+    resolve(text, true).into()
+}
+
+impl From<Resolved> for PlainKind {
+    fn from(resolved: Resolved) -> Self {
+        match resolved {
+            Resolved::Null => Self::Null,
+            Resolved::Bool(_) => Self::Bool,
+            Resolved::Int(_) | Resolved::Uint(_) => Self::Int,
+            Resolved::Float(_) => Self::Float,
+            Resolved::Timestamp => Self::Timestamp,
+            Resolved::Merge => Self::Merge,
+            Resolved::Str => Self::Str,
+        }
     }
 }
 

@@ -26,6 +26,31 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
     }
 }
 
+/// A timestamp as Go's `time.Time` becomes JSON; nothing for what [`is_timestamp`] refuses.
+///
+/// A date alone and a time without a zone are UTC; fractions lose their trailing zeros.
+pub(crate) fn rfc3339(text: &str) -> Option<String> {
+    if !is_timestamp(text) {
+        return None;
+    }
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => (&text[..at], text[at + 1..].trim_start()),
+        None => (text, ""),
+    };
+    let mut date = date.split('-');
+    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
+    let zone_at = time.find(['Z', '+', '-']).unwrap_or(time.len());
+    let (clock, zone) = time.split_at(zone_at);
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, ""));
+    let mut clock = clock.split(':').chain(["", ""]);
+    let mut part = || clock.next().unwrap_or_default();
+    let (hour, minute, second) = (part(), part(), part());
+    let nanos = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    let point = if nanos.is_empty() { "" } else { "." };
+    let zone = if matches!(zone, "" | "+00:00" | "-00:00") { "Z" } else { zone };
+    Some(format!("{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}{point}{nanos}{zone}"))
+}
+
 fn days_in(month: u32, year: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
@@ -81,7 +106,19 @@ fn number(text: &[u8], least: usize, most: usize) -> Option<(u32, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_timestamp;
+    use super::{is_timestamp, rfc3339};
+
+    #[test]
+    fn json_form() {
+        for (text, want) in [
+            ("2020-1-2", "2020-01-02T00:00:00Z"),
+            ("2020-01-02t1:2:3,50+02:00", "2020-01-02T01:02:03.5+02:00"),
+            ("2020-01-02  10:20:30", "2020-01-02T10:20:30Z"),
+        ] {
+            assert_eq!(rfc3339(text).as_deref(), Some(want), "{text}");
+        }
+        assert_eq!(rfc3339("2020"), None);
+    }
 
     #[test]
     fn layouts() {

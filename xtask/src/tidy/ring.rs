@@ -18,6 +18,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("helm", &["gotemplate", "version", "yaml"]),
     // Pure but for a library that asks the clock.
     ("signature", &["policy"]),
+    ("kustomize", &["yaml"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("apply", &[]),
@@ -70,6 +71,7 @@ const ENGINES: &[&str] = &[
     "gotemplate",
     "envsubst",
     "helm",
+    "kustomize",
 ];
 
 /// Outside libraries that only some crates may use.

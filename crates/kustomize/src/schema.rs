@@ -1,0 +1,285 @@
+//! What strategic merge has to know of the fields of Kubernetes' kinds.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use yaml::{Mapping, Value};
+
+use crate::Error;
+
+/// Made by `tests/tools/kustomize` from the OpenAPI description in kyaml.
+const TABLE: &str = include_str!("table/schema.txt");
+
+/// The version of Kubernetes that [`TABLE`] describes.
+const VERSION: &str = "v1.21.2";
+
+static BUILT_IN: LazyLock<Types> = LazyLock::new(|| Types::from_table(TABLE));
+
+/// Types by name, and kinds by version and name.
+#[derive(Debug, Default)]
+struct Types {
+    types: HashMap<String, HashMap<String, Field>>,
+    kinds: HashMap<String, String>,
+    cluster: HashMap<String, bool>,
+}
+
+/// A field whose content matters.
+#[derive(Debug, Clone)]
+enum Field {
+    /// Of a type.
+    Is(String),
+    /// A mapping whose values are of a type.
+    MapOf(String),
+    /// A list that is merged by keys, or as texts without any; the type of its items.
+    Merged(Vec<String>, Option<String>),
+}
+
+/// The description that a build goes by.
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    custom: Option<Types>,
+    /// The built-in description is not used.
+    replaced: bool,
+    /// A version was asked for.
+    pinned: bool,
+}
+
+/// The place of a node in a description.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'s> {
+    types: &'s Types,
+    at: At<'s>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum At<'s> {
+    Type(&'s str),
+    Field(&'s Field),
+}
+
+impl Schema {
+    /// What the `openapi` field of a kustomization asks for: `version`, or the text behind `path`.
+    /// Of several kustomizations the outermost that says something is heard.
+    pub(crate) fn set(
+        &mut self,
+        version: Option<&str>,
+        custom: Option<&[u8]>,
+        outermost: bool,
+    ) -> Result<(), Error> {
+        if (self.custom.is_some() || self.pinned) && !outermost {
+            return Ok(());
+        }
+        match (version, custom) {
+            (Some(_), Some(_)) => Err(Error::Invalid(
+                "builtin version and custom schema provided, cannot use both".to_owned(),
+            )),
+            (None | Some(""), None) => Ok(()),
+            (Some(VERSION), None) => {
+                self.pinned = true;
+                Ok(())
+            }
+            (Some(_), None) => {
+                Err(Error::Invalid("the specified OpenAPI version is not built in".to_owned()))
+            }
+            (None, Some(text)) => {
+                self.custom = Some(Types::from_openapi(text)?);
+                self.replaced = outermost;
+                Ok(())
+            }
+        }
+    }
+
+    /// Both descriptions, what is in the first is not looked for in the second.
+    fn described(&self) -> impl Iterator<Item = &Types> {
+        let built_in: Option<&Types> = if self.replaced { None } else { Some(&BUILT_IN) };
+        built_in.into_iter().chain(&self.custom)
+    }
+
+    pub(crate) fn kind(&self, api_version: &str, kind: &str) -> Option<Place<'_>> {
+        let key = format!("{api_version} {kind}");
+        self.described().find_map(|types| {
+            let name = types.kinds.get(&key)?;
+            Some(Place { types, at: At::Type(name) })
+        })
+    }
+
+    pub(crate) fn is_cluster_scoped(&self, api_version: &str, kind: &str) -> bool {
+        let key = format!("{api_version} {kind}");
+        let custom = || self.custom.as_ref().and_then(|types| types.cluster.get(&key).copied());
+        BUILT_IN.cluster.get(&key).copied().or_else(custom).unwrap_or(false)
+    }
+}
+
+impl<'s> Place<'s> {
+    /// The place of a field of a mapping.
+    pub(crate) fn field(self, key: &str) -> Option<Self> {
+        let next = match self.at {
+            At::Type(name) => {
+                let fields = self.types.types.get(name)?;
+                match fields.get(key).or_else(|| fields.get("*"))? {
+                    Field::Is(name) => At::Type(name),
+                    field => At::Field(field),
+                }
+            }
+            At::Field(Field::MapOf(name)) => At::Type(name),
+            At::Field(_) => return None,
+        };
+        Some(Self { types: self.types, at: next })
+    }
+
+    /// The keys of a list that is merged.
+    pub(crate) fn merge_keys(self) -> Option<&'s [String]> {
+        match self.at {
+            At::Field(Field::Merged(keys, _)) => Some(keys),
+            _ => None,
+        }
+    }
+
+    /// The place of an item of a list.
+    pub(crate) fn item(self) -> Option<Self> {
+        match self.at {
+            At::Field(Field::Merged(_, Some(name))) => {
+                Some(Self { types: self.types, at: At::Type(name) })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Types {
+    fn from_table(table: &str) -> Self {
+        let mut types = Self::default();
+        let mut current: Option<&mut HashMap<String, Field>> = None;
+        for line in table.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["type", name] => current = Some(types.types.entry(name.to_owned()).or_default()),
+                ["kind", api_version, kind, ref rest @ ..] => {
+                    let key = format!("{api_version} {kind}");
+                    if let Some(name) = rest.first().filter(|name| **name != "-") {
+                        types.kinds.insert(key.clone(), (*name).to_owned());
+                    }
+                    types.cluster.insert(key, rest.last() == Some(&"cluster"));
+                }
+                [name, how, ref rest @ ..] => {
+                    if let (Some(fields), Some(field)) = (&mut current, Field::from_words(how, rest)) {
+                        fields.insert(name.to_owned(), field);
+                    }
+                }
+                _ => {}
+            }
+        }
+        types
+    }
+
+    /// From an OpenAPI (v2) description in JSON or YAML.
+    fn from_openapi(text: &[u8]) -> Result<Self, Error> {
+        let invalid = |why: String| Error::Invalid(format!("invalid schema file: {why}"));
+        let text = std::str::from_utf8(text).map_err(|error| invalid(error.to_string()))?;
+        let document = yaml::parse(text).map_err(|error| invalid(error.to_string()))?;
+        let mut types = Self::default();
+        for (name, definition) in mapping(&document, "definitions").into_iter().flat_map(Mapping::iter) {
+            for key in kinds_of(definition) {
+                types.kinds.insert(key, name.to_owned());
+            }
+            types.types.insert(name.to_owned(), fields_of(definition));
+        }
+        for (path, operations) in mapping(&document, "paths").into_iter().flat_map(Mapping::iter) {
+            let Some(get) = operations.get("get") else { continue };
+            let namespaced = path.contains("namespaces/{namespace}");
+            for key in kinds_of(get) {
+                let cluster = types.cluster.entry(key).or_insert(true);
+                *cluster &= !namespaced;
+            }
+        }
+        Ok(types)
+    }
+}
+
+impl Field {
+    fn from_words(how: &str, rest: &[&str]) -> Option<Self> {
+        let first = (*rest.first()?).to_owned();
+        match how {
+            "is" => Some(Self::Is(first)),
+            "map" => Some(Self::MapOf(first)),
+            "merge" => {
+                let keys = first.split(',').filter(|key| *key != "-").map(str::to_owned).collect();
+                Some(Self::Merged(keys, rest.get(1).map(|name| (*name).to_owned())))
+            }
+            _ => None,
+        }
+    }
+
+    fn from_openapi(property: &Value) -> Option<Self> {
+        if let Some(name) = reference(property) {
+            return Some(Self::Is(name));
+        }
+        let text = |key: &str| property.get(key).and_then(Value::as_str);
+        let strategy = text("x-kubernetes-patch-strategy").unwrap_or_default();
+        if strategy.split(',').any(|word| word == "merge") {
+            let list = property.get("x-kubernetes-list-map-keys").and_then(Value::as_sequence);
+            let keys = match list {
+                Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                None => text("x-kubernetes-patch-merge-key").map(str::to_owned).into_iter().collect(),
+            };
+            return Some(Self::Merged(keys, property.get("items").and_then(reference)));
+        }
+        Some(Self::MapOf(reference(property.get("additionalProperties")?)?))
+    }
+}
+
+fn mapping<'v>(value: &'v Value, key: &str) -> Option<&'v Mapping> {
+    value.get(key)?.as_mapping()
+}
+
+fn reference(value: &Value) -> Option<String> {
+    let target = value.get("$ref")?.as_str()?;
+    Some(target.strip_prefix("#/definitions/").unwrap_or(target).to_owned())
+}
+
+fn fields_of(definition: &Value) -> HashMap<String, Field> {
+    let properties = mapping(definition, "properties").into_iter().flat_map(Mapping::iter);
+    let rest = definition.get("additionalProperties").map(|property| ("*", property));
+    properties
+        .chain(rest)
+        .filter_map(|(name, property)| Some((name.to_owned(), Field::from_openapi(property)?)))
+        .collect()
+}
+
+/// `apiVersion kind` of each kind that a definition or operation is about.
+fn kinds_of(value: &Value) -> Vec<String> {
+    let list = match value.get("x-kubernetes-group-version-kind") {
+        Some(Value::Sequence(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let key = |gvk: &Value| {
+        let text = |key: &str| gvk.get(key).and_then(Value::as_str);
+        let version = text("version")?;
+        let kind = text("kind")?;
+        Some(match text("group").filter(|group| !group.is_empty()) {
+            Some(group) => format!("{group}/{version} {kind}"),
+            None => format!("{version} {kind}"),
+        })
+    };
+    list.iter().filter_map(key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schema;
+
+    #[test]
+    fn built_in_kinds_are_known() {
+        let schema = Schema::default();
+        let place = schema.kind("apps/v1", "Deployment").unwrap();
+        let spec = place.field("spec").and_then(|spec| spec.field("template")?.field("spec")).unwrap();
+        let containers = spec.field("containers").unwrap();
+        assert_eq!(containers.merge_keys(), Some(&["name".to_owned()][..]));
+        let ports = containers.item().and_then(|item| item.field("ports")).unwrap();
+        assert_eq!(ports.merge_keys().map(<[String]>::len), Some(2));
+        assert!(schema.is_cluster_scoped("v1", "Namespace"));
+        assert!(!schema.is_cluster_scoped("v1", "Pod"));
+        assert!(schema.kind("example.com/v1", "Deployment").is_none());
+    }
+}
