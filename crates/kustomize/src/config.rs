@@ -14,7 +14,9 @@ const TABLE: &str = include_str!("table/fields.txt");
 
 static DEFAULT: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let table = Config::from_table(TABLE);
-    Arc::new(Config::default().merged(&table).expect("because the table does not contradict itself"))
+    Arc::new(
+        Config::default().merged(&table).expect("because the table does not contradict itself"),
+    )
 });
 
 /// Fields by the transformer they are for.
@@ -51,7 +53,9 @@ impl Config {
         if Arc::ptr_eq(this, other) || **other == Self::default() {
             return Ok(Arc::clone(this));
         }
-        if **this == Self::default() {
+        // The order in which fields are added decides what covers what, so only what has been
+        // gone through once may be taken as it is.
+        if Arc::ptr_eq(other, &DEFAULT) && **this == Self::default() {
             return Ok(Arc::clone(other));
         }
         Ok(Arc::new(this.merged(other)?))
@@ -120,10 +124,16 @@ impl Config {
             let [_, _, _, path, ref rest @ ..] = words[..] else { continue };
             let spec = FieldSpec::new(gvk_of_words(&words), path, rest == ["create"]);
             if section.starts_with("nameReference ") {
-                config.name_references.last_mut().into_iter().for_each(|last| last.referrers.push(spec.clone()));
+                config
+                    .name_references
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|last| last.referrers.push(spec.clone()));
                 continue;
             }
-            if let Some((_, list)) = config.lists_mut().into_iter().find(|(name, _)| *name == section) {
+            if let Some((_, list)) =
+                config.lists_mut().into_iter().find(|(name, _)| *name == section)
+            {
                 list.push(spec);
             }
         }
@@ -155,7 +165,9 @@ impl Config {
 }
 
 fn gvk_of_words(words: &[&str]) -> Gvk {
-    let word = |at: usize| words.get(at).filter(|word| **word != "-").map_or(String::new(), |word| (*word).to_owned());
+    let word = |at: usize| {
+        words.get(at).filter(|word| **word != "-").map_or(String::new(), |word| (*word).to_owned())
+    };
     Gvk { group: word(0), version: word(1), kind: word(2) }
 }
 

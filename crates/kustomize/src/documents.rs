@@ -46,7 +46,8 @@ fn nodes(text: &str, budget: &Budget) -> Result<Vec<Node>, Error> {
     let single = chunks.len() == 1;
     let mut nodes = Vec::new();
     for chunk in chunks {
-        let read = yaml::read(chunk).map_err(|error| Error::Syntax(format!("{MALFORMED}: {error}")))?;
+        let read =
+            yaml::read(chunk).map_err(|error| Error::Syntax(format!("{MALFORMED}: {error}")))?;
         let Some(tree) = read else { continue };
         let node = Reader::new(budget).node(&tree)?;
         if node.is_null() {
@@ -106,7 +107,9 @@ fn checked(nodes: Vec<Node>) -> Result<Vec<Node>, Error> {
 
 /// kyaml's least demands: a kind, and a name unless it is a list.
 pub(crate) fn check(node: &Node) -> Result<(), Error> {
-    let text = |node: Option<&Node>| node.filter(|node| !node.is_null()).map_or("", Node::value).to_owned();
+    let text = |node: Option<&Node>| {
+        node.filter(|node| !node.is_null()).map_or("", Node::value).to_owned()
+    };
     let meta = node.get("metadata");
     let (api_version, kind) = (text(node.get("apiVersion")), text(node.get("kind")));
     let described = meta.is_some_and(|meta| !meta.is_empty());

@@ -60,9 +60,24 @@ impl<'v> Fields<'v> {
         let map = self.map?;
         let exact = map.get(key);
         let value = exact.or_else(|| {
-            map.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value).last()
+            map.iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(key))
+                .map(|(_, value)| value)
+                .last()
         })?;
         Some(value).filter(|value| **value != Value::Null)
+    }
+
+    /// A text. Where nothing is strict, numbers and words are texts, too.
+    fn text_of(&self, key: &str, value: &Value) -> Result<String, Error> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Null => Ok(String::new()),
+            Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) if !self.strict => {
+                Ok(value.to_yaml()?.trim_end().to_owned())
+            }
+            other => Err(self.wrong_type(key, other, "string")),
+        }
     }
 
     fn wrong_type(&self, key: &str, value: &Value, wanted: &str) -> Error {
@@ -74,11 +89,7 @@ impl<'v> Fields<'v> {
     }
 
     pub(crate) fn text(&self, key: &str) -> Result<String, Error> {
-        match self.get(key) {
-            None => Ok(String::new()),
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(self.wrong_type(key, other, "string")),
-        }
+        self.get(key).map_or(Ok(String::new()), |value| self.text_of(key, value))
     }
 
     pub(crate) fn flag(&self, key: &str) -> Result<bool, Error> {
@@ -106,14 +117,7 @@ impl<'v> Fields<'v> {
     }
 
     pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, Error> {
-        let items = self.list(key)?.iter();
-        items
-            .map(|item| match item {
-                Value::String(text) => Ok(text.clone()),
-                Value::Null => Ok(String::new()),
-                other => Err(self.wrong_type(key, other, "string")),
-            })
-            .collect()
+        self.list(key)?.iter().map(|item| self.text_of(key, item)).collect()
     }
 
     pub(crate) fn map(&self, key: &str) -> Result<BTreeMap<String, String>, Error> {
@@ -122,13 +126,7 @@ impl<'v> Fields<'v> {
             Some(Value::Mapping(map)) => map,
             Some(other) => return Err(self.wrong_type(key, other, "map[string]string")),
         };
-        map.iter()
-            .map(|(name, value)| match value {
-                Value::String(text) => Ok((name.to_owned(), text.clone())),
-                Value::Null => Ok((name.to_owned(), String::new())),
-                other => Err(self.wrong_type(key, other, "string")),
-            })
-            .collect()
+        map.iter().map(|(name, value)| Ok((name.to_owned(), self.text_of(key, value)?))).collect()
     }
 
     /// Each item of a list as fields.
@@ -137,7 +135,11 @@ impl<'v> Fields<'v> {
     }
 
     pub(crate) fn gvk(&self) -> Result<Gvk, Error> {
-        Ok(Gvk { group: self.text("group")?, version: self.text("version")?, kind: self.text("kind")? })
+        Ok(Gvk {
+            group: self.text("group")?,
+            version: self.text("version")?,
+            kind: self.text("kind")?,
+        })
     }
 
     pub(crate) fn id(&self) -> Result<Id, Error> {
@@ -150,7 +152,15 @@ impl<'v> Fields<'v> {
     }
 
     pub(crate) fn selector(&self) -> Result<Selector, Error> {
-        self.only(&["group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector"])?;
+        self.only(&[
+            "group",
+            "version",
+            "kind",
+            "name",
+            "namespace",
+            "labelSelector",
+            "annotationSelector",
+        ])?;
         Ok(Selector {
             id: self.id()?,
             labels: self.text("labelSelector")?,

@@ -63,7 +63,9 @@ impl Gvk {
 
     /// `group_version_kind`; what is missing sorts last.
     pub(crate) fn sort_text(&self) -> String {
-        let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+        let or = |text: &str, none: &str| {
+            if text.is_empty() { none.to_owned() } else { text.to_owned() }
+        };
         format!("{}_{}_{}", or(&self.group, "~G"), or(&self.version, "~V"), or(&self.kind, "~K"))
     }
 }

@@ -192,7 +192,10 @@ impl<'t> Inputs<'t> {
                 continue;
             }
             if last != Entry::Folder {
-                return Err(Error::Load(format!("lstat {}: not a directory", path::join(&at, &part))));
+                return Err(Error::Load(format!(
+                    "lstat {}: not a directory",
+                    path::join(&at, &part)
+                )));
             }
             let next = path::join(&at, &part);
             last = self.entry(&next);
@@ -212,7 +215,11 @@ impl<'t> Inputs<'t> {
                     }
                     // A link is followed part by part: `..` goes up from where it leads.
                     rest.extend(
-                        target.split('/').rev().filter(|part| !matches!(*part, "" | ".")).map(str::to_owned),
+                        target
+                            .split('/')
+                            .rev()
+                            .filter(|part| !matches!(*part, "" | "."))
+                            .map(str::to_owned),
                     );
                     last = Entry::Folder;
                 }

@@ -92,7 +92,11 @@ impl Operation {
     }
 
     /// What holds the last part of a path, and that part.
-    fn holder<'d>(&self, document: &'d mut Value, path: &str) -> Result<(&'d mut Value, String), Error> {
+    fn holder<'d>(
+        &self,
+        document: &'d mut Value,
+        path: &str,
+    ) -> Result<(&'d mut Value, String), Error> {
         let missing = || {
             failed(format!(
                 "{} operation does not apply: doc is missing path: \"{path}\": missing value",
@@ -215,10 +219,9 @@ fn index(text: &str, length: usize) -> Result<usize, String> {
         text.parse().map_err(|_| format!("value was not a proper array index: '{text}'"))?;
     let signed = i64::try_from(length).unwrap_or(i64::MAX);
     let at = if number < 0 { number + signed } else { number };
-    usize::try_from(at)
-        .ok()
-        .filter(|at| *at < length)
-        .ok_or_else(|| format!("Unable to access invalid index: {number}: invalid index referenced"))
+    usize::try_from(at).ok().filter(|at| *at < length).ok_or_else(|| {
+        format!("Unable to access invalid index: {number}: invalid index referenced")
+    })
 }
 
 #[cfg(test)]
@@ -228,7 +231,10 @@ mod tests {
     fn patched(document: &str, patch: &str) -> Result<String, String> {
         let patch = JsonPatch::parse(patch).map_err(|error| error.to_string())?;
         let document = yaml::parse(document).unwrap();
-        patch.apply(document).map(|value| value.to_json().unwrap()).map_err(|error| error.to_string())
+        patch
+            .apply(document)
+            .map(|value| value.to_json().unwrap())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -240,7 +246,11 @@ mod tests {
             ("{a: 1}", "[{op: replace, path: /b, value: x}]", r#"{"a":1,"b":"x"}"#),
             ("{a: 1}", "[{op: move, from: /a, path: /b}]", r#"{"b":1}"#),
             ("{a: [1]}", "[{op: copy, from: /a, path: /b}]", r#"{"a":[1],"b":[1]}"#),
-            ("{a: 9007199254740993}", "[{op: test, path: /a, value: 9007199254740993}]", r#"{"a":9007199254740993}"#),
+            (
+                "{a: 9007199254740993}",
+                "[{op: test, path: /a, value: 9007199254740993}]",
+                r#"{"a":9007199254740993}"#,
+            ),
         ] {
             assert_eq!(patched(document, patch).as_deref(), Ok(want), "{patch}");
         }

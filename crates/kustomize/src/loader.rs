@@ -24,12 +24,24 @@ pub(crate) struct Loader<'i> {
 
 impl<'i> Loader<'i> {
     /// For the kustomization that is to be built: a folder, or a repository's URL.
-    pub(crate) fn new(inputs: &'i Inputs<'i>, target: &str, restricted: bool) -> Result<Self, Error> {
-        let base = Self { inputs, root: "/".to_owned(), restricted, referrer: None, clone: None, depth: 0 };
+    pub(crate) fn new(
+        inputs: &'i Inputs<'i>,
+        target: &str,
+        restricted: bool,
+    ) -> Result<Self, Error> {
+        let base = Self {
+            inputs,
+            root: "/".to_owned(),
+            restricted,
+            referrer: None,
+            clone: None,
+            depth: 0,
+        };
         match Repository::parse(target) {
             Some(repository) => base.cloned(repository, None),
             None => {
-                let root = base.folder(target).map_err(|error| error.within("must build at directory"))?;
+                let root =
+                    base.folder(target).map_err(|error| error.within("must build at directory"))?;
                 Ok(Self { root, ..base })
             }
         }
@@ -58,7 +70,12 @@ impl<'i> Loader<'i> {
         Ok(self.child(root, self.restricted, None))
     }
 
-    fn child(self: &Rc<Self>, root: String, restricted: bool, clone: Option<(Repository, String)>) -> Self {
+    fn child(
+        self: &Rc<Self>,
+        root: String,
+        restricted: bool,
+        clone: Option<(Repository, String)>,
+    ) -> Self {
         let referrer = Some(Rc::clone(self));
         Self { inputs: self.inputs, root, restricted, referrer, clone, depth: self.depth + 1 }
     }
@@ -68,7 +85,8 @@ impl<'i> Loader<'i> {
         if is_remote_file(name) {
             return self.fetch(name);
         }
-        let full = if name.starts_with('/') { name.to_owned() } else { path::join(&self.root, name) };
+        let full =
+            if name.starts_with('/') { name.to_owned() } else { path::join(&self.root, name) };
         if !self.restricted {
             return self.inputs.read(&full);
         }

@@ -78,7 +78,8 @@ impl Names {
         };
         for (at, resource) in resources.iter().enumerate() {
             let mut seen = HashSet::new();
-            for previous in resource.previous.iter().filter(|previous| seen.insert(&previous.name)) {
+            for previous in resource.previous.iter().filter(|previous| seen.insert(&previous.name))
+            {
                 names.by_name.entry(previous.name.clone()).or_default().push(at);
             }
             let first = resource.original_id();
@@ -107,7 +108,11 @@ impl Referrer {
     fn new(at: usize, names: &Names, resource: &Resource) -> Result<Self, Error> {
         let text = |role: &Node, key: &str| Some(role.get(key)?.value().to_owned());
         let role = resource.node.get("roleRef").and_then(|role| {
-            Some(Gvk { group: text(role, "apiGroup")?, kind: text(role, "kind")?, version: String::new() })
+            Some(Gvk {
+                group: text(role, "apiGroup")?,
+                kind: text(role, "kind")?,
+                version: String::new(),
+            })
         });
         let cluster = names.all[at].now.cluster;
         let subjects = if cluster { HashSet::new() } else { subject_namespaces(resource)? };
@@ -238,12 +243,13 @@ impl Search<'_> {
 
     /// The namespace that stands beside a name is the one at first, or else the present one.
     fn namespace_filter<'f>(&'f self, namespace: Option<&'f str>) -> impl Fn(&Named) -> bool + 'f {
-        let originally = namespace.is_some_and(|namespace| {
-            namespace != NO_NAMESPACE
-                && self.names.by_namespace.get(namespace).is_some_and(|all| {
-                    all.iter().any(|at| self.reachable(&self.names.all[*at]))
-                })
-        });
+        let originally =
+            namespace.is_some_and(|namespace| {
+                namespace != NO_NAMESPACE
+                    && self.names.by_namespace.get(namespace).is_some_and(|all| {
+                        all.iter().any(|at| self.reachable(&self.names.all[*at]))
+                    })
+            });
         move |one| match namespace {
             None => true,
             Some(namespace) if originally => one.first.effective_namespace() == namespace,

@@ -62,7 +62,8 @@ impl Origin {
     /// Of a plugin that a resource configures.
     pub(crate) fn of_plugin(resource: &Resource) -> Option<Self> {
         let value = yaml::parse(resource.annotation(ANNOTATION)?).ok()?;
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(Self {
             path: String::new(),
             repository: text("repo"),

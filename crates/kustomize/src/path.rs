@@ -46,7 +46,9 @@ pub(crate) fn base(path: &str) -> &str {
 
 /// Whether `path` is `folder` or lies below it.
 pub(crate) fn is_within(path: &str, folder: &str) -> bool {
-    folder == "/" || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    folder == "/"
+        || path == folder
+        || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ fn unescape(text: &str) -> String {
 
 /// A number of seconds, or a duration as Go writes it in whole units.
 fn seconds(text: &str) -> Option<u64> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
     match unit {
         "" | "s" => Some(number),
@@ -124,9 +125,8 @@ fn split_host(address: &str) -> Option<(String, String)> {
         .unwrap_or(("", address));
     let user = USER.find(rest).map_or("", |found| found.as_str());
     let rest = &rest[user.len()..];
-    let github = ["github.com/", "github.com:"]
-        .iter()
-        .any(|host| strip_ignoring_case(rest, host).is_some());
+    let github =
+        ["github.com/", "github.com:"].iter().any(|host| strip_ignoring_case(rest, host).is_some());
     let scp = scheme.is_empty() && (!user.is_empty() || github);
     if scheme.is_empty() && !scp {
         return None;
@@ -186,7 +186,12 @@ mod tests {
     #[test]
     fn urls_are_read() {
         for (url, clone, folder, revision) in [
-            ("https://github.com/org/repo//some/dir?ref=v1", "https://github.com/org/repo", "some/dir", "v1"),
+            (
+                "https://github.com/org/repo//some/dir?ref=v1",
+                "https://github.com/org/repo",
+                "some/dir",
+                "v1",
+            ),
             ("github.com/org/repo/dir?version=v2", "https://github.com/org/repo", "dir", "v2"),
             ("git@github.com:org/repo.git/dir", "git@github.com:org/repo.git", "/dir", ""),
             ("ssh://git@host:7999/path/repo.git", "ssh://git@host:7999/path/repo.git", "", ""),
@@ -199,7 +204,15 @@ mod tests {
             assert_eq!((read.clone.as_str(), read.folder.as_str()), (clone, folder), "{url}");
             assert_eq!(read.revision, revision, "{url}");
         }
-        for none in ["../base", "base", "/abs", "deployment.yaml", "https://host/x", "a//b", "https://h/o/r//../.."] {
+        for none in [
+            "../base",
+            "base",
+            "/abs",
+            "deployment.yaml",
+            "https://host/x",
+            "a//b",
+            "https://h/o/r//../..",
+        ] {
             assert_eq!(Repository::parse(none), None, "{none}");
         }
     }

@@ -133,7 +133,10 @@ impl Resource {
     }
 
     fn meta_text(&self, key: &str) -> &str {
-        self.meta().and_then(|meta| meta.get(key)).filter(|node| !node.is_empty()).map_or("", Node::value)
+        self.meta()
+            .and_then(|meta| meta.get(key))
+            .filter(|node| !node.is_empty())
+            .map_or("", Node::value)
     }
 
     pub(crate) fn meta(&self) -> Option<&Map> {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::Error;
 use crate::gvk::Id;
 use crate::resource::{Behavior, Resource};
 use crate::selector::Selector;
-use crate::Error;
 
 /// Resources in order.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,10 @@ impl Resources {
         let overlays = matches!(behavior, Behavior::Merge | Behavior::Replace);
         let at = match matches[..] {
             [] if overlays => {
-                return Err(Error::NoMatch(format!("id {} does not exist; cannot merge or replace", go(&id))));
+                return Err(Error::NoMatch(format!(
+                    "id {} does not exist; cannot merge or replace",
+                    go(&id)
+                )));
             }
             [] => return self.append(resource),
             [at] if overlays => at,
@@ -104,9 +107,11 @@ impl Resources {
     /// Where the resources are that have, or had, an id that `matches`.
     pub(crate) fn with_any_id(&self, matches: impl Fn(&Id) -> bool) -> Vec<usize> {
         let list = self.list.iter().enumerate();
-        list.filter(|(_, resource)| !resource.is_empty() && resource.all_ids().any(|id| matches(&id)))
-            .map(|(at, _)| at)
-            .collect()
+        list.filter(|(_, resource)| {
+            !resource.is_empty() && resource.all_ids().any(|id| matches(&id))
+        })
+        .map(|(at, _)| at)
+        .collect()
     }
 
     /// Where the one resource is that has, or had, an id.
@@ -159,7 +164,8 @@ fn go(id: &Id) -> String {
 fn merge_data(new: &mut Resource, old: &Resource) {
     for field in ["data", "binaryData"] {
         let texts = |resource: &Resource| -> std::collections::BTreeMap<String, String> {
-            let pairs = resource.node.get(field).and_then(crate::node::Node::as_map).map(|map| &map.pairs);
+            let pairs =
+                resource.node.get(field).and_then(crate::node::Node::as_map).map(|map| &map.pairs);
             pairs
                 .into_iter()
                 .flatten()

@@ -162,7 +162,9 @@ impl Types {
                     types.cluster.insert(key, rest.last() == Some(&"cluster"));
                 }
                 [name, how, ref rest @ ..] => {
-                    if let (Some(fields), Some(field)) = (&mut current, Field::from_words(how, rest)) {
+                    if let (Some(fields), Some(field)) =
+                        (&mut current, Field::from_words(how, rest))
+                    {
                         fields.insert(name.to_owned(), field);
                     }
                 }
@@ -178,11 +180,13 @@ impl Types {
         let text = std::str::from_utf8(text).map_err(|error| invalid(error.to_string()))?;
         let document = yaml::parse(text).map_err(|error| invalid(error.to_string()))?;
         let mut types = Self::default();
-        for (name, definition) in mapping(&document, "definitions").into_iter().flat_map(Mapping::iter) {
+        for (name, definition) in
+            mapping(&document, "definitions").into_iter().flat_map(Mapping::iter)
+        {
             for key in kinds_of(definition) {
                 types.kinds.insert(key, name.to_owned());
             }
-            types.types.insert(name.to_owned(), fields_of(definition));
+            types.add(name, definition);
         }
         for (path, operations) in mapping(&document, "paths").into_iter().flat_map(Mapping::iter) {
             let Some(get) = operations.get("get") else { continue };
@@ -209,22 +213,49 @@ impl Field {
             _ => None,
         }
     }
+}
 
-    fn from_openapi(property: &Value) -> Option<Self> {
-        if let Some(name) = reference(property) {
-            return Some(Self::Is(name));
+impl Types {
+    /// Adds a type and those that are written out inside of it.
+    fn add(&mut self, name: &str, definition: &Value) {
+        let properties = mapping(definition, "properties").into_iter().flat_map(Mapping::iter);
+        let rest = definition.get("additionalProperties").map(|property| ("*", property));
+        let mut fields = HashMap::new();
+        for (key, property) in properties.chain(rest) {
+            if let Some(field) = self.field(&format!("{name}/{key}"), property) {
+                fields.insert(key.to_owned(), field);
+            }
         }
+        self.types.insert(name.to_owned(), fields);
+    }
+
+    fn field(&mut self, name: &str, property: &Value) -> Option<Field> {
         let text = |key: &str| property.get(key).and_then(Value::as_str);
         let strategy = text("x-kubernetes-patch-strategy").unwrap_or_default();
         if strategy.split(',').any(|word| word == "merge") {
             let list = property.get("x-kubernetes-list-map-keys").and_then(Value::as_sequence);
             let keys = match list {
                 Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                None => text("x-kubernetes-patch-merge-key").map(str::to_owned).into_iter().collect(),
+                None => {
+                    text("x-kubernetes-patch-merge-key").map(str::to_owned).into_iter().collect()
+                }
             };
-            return Some(Self::Merged(keys, property.get("items").and_then(reference)));
+            let item = property.get("items").and_then(|items| self.type_of(name, items));
+            return Some(Field::Merged(keys, item));
         }
-        Some(Self::MapOf(reference(property.get("additionalProperties")?)?))
+        self.type_of(name, property).map(Field::Is)
+    }
+
+    /// The name of a type that is referred to, or written out here.
+    fn type_of(&mut self, name: &str, schema: &Value) -> Option<String> {
+        if let Some(name) = reference(schema) {
+            return Some(name);
+        }
+        if schema.get("properties").is_none() && schema.get("additionalProperties").is_none() {
+            return None;
+        }
+        self.add(name, schema);
+        Some(name.to_owned())
     }
 }
 
@@ -235,15 +266,6 @@ fn mapping<'v>(value: &'v Value, key: &str) -> Option<&'v Mapping> {
 fn reference(value: &Value) -> Option<String> {
     let target = value.get("$ref")?.as_str()?;
     Some(target.strip_prefix("#/definitions/").unwrap_or(target).to_owned())
-}
-
-fn fields_of(definition: &Value) -> HashMap<String, Field> {
-    let properties = mapping(definition, "properties").into_iter().flat_map(Mapping::iter);
-    let rest = definition.get("additionalProperties").map(|property| ("*", property));
-    properties
-        .chain(rest)
-        .filter_map(|(name, property)| Some((name.to_owned(), Field::from_openapi(property)?)))
-        .collect()
 }
 
 /// `apiVersion kind` of each kind that a definition or operation is about.
@@ -273,7 +295,8 @@ mod tests {
     fn built_in_kinds_are_known() {
         let schema = Schema::default();
         let place = schema.kind("apps/v1", "Deployment").unwrap();
-        let spec = place.field("spec").and_then(|spec| spec.field("template")?.field("spec")).unwrap();
+        let spec =
+            place.field("spec").and_then(|spec| spec.field("template")?.field("spec")).unwrap();
         let containers = spec.field("containers").unwrap();
         assert_eq!(containers.merge_keys(), Some(&["name".to_owned()][..]));
         let ports = containers.item().and_then(|item| item.field("ports")).unwrap();

@@ -121,7 +121,9 @@ fn parse_requirements(text: &str) -> Result<Vec<Requirement>, Error> {
         .into_iter()
         .map(|part| {
             parse_requirement(part.trim()).ok_or_else(|| {
-                Error::Invalid(format!("unable to parse requirement: {text:?}: cannot read {part:?}"))
+                Error::Invalid(format!(
+                    "unable to parse requirement: {text:?}: cannot read {part:?}"
+                ))
             })
         })
         .collect()

@@ -74,16 +74,13 @@ impl Variable {
                     "var '{self}' cannot be mapped to a field in the set of known resources"
                 ))
             })?;
-        let path: Vec<String> = smart_split(&self.path, '.').into_iter().flat_map(with_index).collect();
-        lookup(&resource.node, &path)
-            .ok()
-            .flatten()
-            .and_then(Replacement::of)
-            .ok_or_else(|| {
-                Error::NoMatch(format!(
-                    "field specified in var '{self}' not found in corresponding resource"
-                ))
-            })
+        let path: Vec<String> =
+            smart_split(&self.path, '.').into_iter().flat_map(with_index).collect();
+        lookup(&resource.node, &path).ok().flatten().and_then(Replacement::of).ok_or_else(|| {
+            Error::NoMatch(format!(
+                "field specified in var '{self}' not found in corresponding resource"
+            ))
+        })
     }
 }
 
@@ -106,7 +103,10 @@ fn with_index(part: String) -> Vec<String> {
 }
 
 /// Adds variables; one name must not come twice.
-pub(crate) fn add(all: &mut Variables, new: impl IntoIterator<Item = Variable>) -> Result<(), Error> {
+pub(crate) fn add(
+    all: &mut Variables,
+    new: impl IntoIterator<Item = Variable>,
+) -> Result<(), Error> {
     for variable in new {
         let name = variable.name.clone();
         if all.insert(name.clone(), variable).is_some() {

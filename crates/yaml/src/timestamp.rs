@@ -48,7 +48,9 @@ pub(crate) fn rfc3339(text: &str) -> Option<String> {
     let nanos = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
     let point = if nanos.is_empty() { "" } else { "." };
     let zone = if matches!(zone, "" | "+00:00" | "-00:00") { "Z" } else { zone };
-    Some(format!("{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}{point}{nanos}{zone}"))
+    Some(format!(
+        "{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}{point}{nanos}{zone}"
+    ))
 }
 
 fn days_in(month: u32, year: u32) -> u32 {

@@ -120,10 +120,12 @@ impl Build<'_> {
     fn add_variables(&self, target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
         let vars = &target.file.vars;
         let marked = vars.iter().try_for_each(|variable| variable.mark(&mut all.resources));
-        marked.and_then(|()| variable::add(&mut all.variables, vars.iter().cloned())).map_err(|error| {
-            let vars: Vec<String> = vars.iter().map(ToString::to_string).collect();
-            error.within(format!("merging vars [{}]", vars.join(" ")))
-        })
+        marked.and_then(|()| variable::add(&mut all.variables, vars.iter().cloned())).map_err(
+            |error| {
+                let vars: Vec<String> = vars.iter().map(ToString::to_string).collect();
+                error.within(format!("merging vars [{}]", vars.join(" ")))
+            },
+        )
     }
 
     fn add_config(&self, target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
@@ -134,8 +136,8 @@ impl Build<'_> {
             let read = read.map_err(|error| error.within(format!("configuration '{path}'")))?;
             own = Config::join(&own, &Arc::new(read))?;
         }
-        all.config = Config::join(&all.config, &own)
-            .map_err(|error| error.within("merging config"))?;
+        all.config =
+            Config::join(&all.config, &own).map_err(|error| error.within("merging config"))?;
         if !target.file.crds.is_empty() {
             let read = crds::read(target.loader, &target.file.crds).map_err(|error| {
                 error.within(format!("loading CRDs [{}]", target.file.crds.join(" ")))
@@ -165,7 +167,8 @@ impl Build<'_> {
                 Err(_) if documents::is_malformed(&why) => return Err(why),
                 Err(error) => return Err(error.within(tried)),
                 Ok(loader) => {
-                    self.add_base(target, path, loader, all).map_err(|error| error.within(tried))?;
+                    self.add_base(target, path, loader, all)
+                        .map_err(|error| error.within(tried))?;
                 }
             }
         }
@@ -179,9 +182,9 @@ impl Build<'_> {
         path: &str,
         all: &mut Accumulator,
     ) -> Result<(), Error> {
-        let mut list = self.file(target.loader, path).map_err(|error| {
-            error.within(format!("accumulating resources from '{path}'"))
-        })?;
+        let mut list = self
+            .file(target.loader, path)
+            .map_err(|error| error.within(format!("accumulating resources from '{path}'")))?;
         if let Some(origin) = &target.origin {
             let note = origin.below(path).to_yaml();
             for resource in &mut list {
@@ -195,8 +198,7 @@ impl Build<'_> {
 
     fn file(&self, loader: &Loader<'_>, path: &str) -> Result<Vec<Resource>, Error> {
         let text = loader.load_text(path)?;
-        let list =
-            documents::resources_of_file(&text, path, &loader.inputs.budget, &self.schema)?;
+        let list = documents::resources_of_file(&text, path, &loader.inputs.budget, &self.schema)?;
         Ok(Resources::from_list(list)?.into_list())
     }
 
@@ -243,7 +245,7 @@ impl Build<'_> {
             error if error.is_final() => error,
             error => Error::Load(format!("loader.New {:?}", error.to_string())),
         })?);
-        let mut run = || {
+        let run = || {
             let file = self.enter(&loader)?;
             if !file.content.is_component() {
                 return Err(Error::Invalid(format!(

@@ -56,7 +56,11 @@ impl Build<'_> {
 }
 
 fn drop_local(resources: &mut Resources) -> Result<(), Error> {
-    resources.list().iter().filter(|one| !one.is_empty()).try_for_each(|one| documents::check(&one.node))?;
+    resources
+        .list()
+        .iter()
+        .filter(|one| !one.is_empty())
+        .try_for_each(|one| documents::check(&one.node))?;
     let is_local = |value: Option<&str>| value.is_some_and(|value| value != "false");
     resources
         .list_mut()

@@ -41,7 +41,11 @@ pub enum Reorder {
 ///
 /// # Errors
 /// What the tree got wrong; [`Error::Asked`] if it needs an answer that `inputs` do not have.
-pub fn build(inputs: &Inputs<'_>, target: &str, options: &Options) -> Result<output::Output, Error> {
+pub fn build(
+    inputs: &Inputs<'_>,
+    target: &str,
+    options: &Options,
+) -> Result<output::Output, Error> {
     let mut build =
         Build { options, schema: Schema::default(), warnings: Vec::new(), metadata: Vec::new() };
     let loader = Rc::new(Loader::new(inputs, target, !options.unrestricted)?);

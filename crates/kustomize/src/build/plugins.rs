@@ -22,7 +22,8 @@ impl Build<'_> {
         all: &mut Accumulator,
     ) -> Result<(), Error> {
         let setup = self.setup(target.loader);
-        let note = |kind| target.origin.as_ref().map(|origin| origin.built_in(target.file_name, kind));
+        let note =
+            |kind| target.origin.as_ref().map(|origin| origin.built_in(target.file_name, kind));
         for one in &target.file.config_maps {
             self.generate(one, note("ConfigMapGenerator").as_ref(), target, all)?;
         }

@@ -6,6 +6,7 @@ use super::Build;
 use super::accumulate::{Accumulator, Target};
 use crate::config::{Config, merge_all, merge_one};
 use crate::field::FieldSpec;
+use crate::fields::Fields;
 use crate::gvk::Gvk;
 use crate::kustomization::Label;
 use crate::origin::{self, Origin};
@@ -89,7 +90,8 @@ impl Build<'_> {
                     resource.set_texts("labels", labels);
                 }
             }
-            let same = |(a, b): (&crate::resource::Resource, &crate::resource::Resource)| a.node == b.node;
+            let same =
+                |(a, b): (&crate::resource::Resource, &crate::resource::Resource)| a.node == b.node;
             if before.list().len() != after.list().len()
                 || !before.list().iter().zip(after.list()).all(same)
             {
@@ -111,7 +113,10 @@ fn own_steps(
     let mut steps: Steps = Vec::new();
     if !file.patches_strategic_merge.is_empty() {
         let patches = PatchStrategic::new(&file.patches_strategic_merge, "", setup);
-        steps.push(("PatchStrategicMergeTransformer", Box::new(configured(patches, "PatchStrategicMergeTransformer")?)));
+        steps.push((
+            "PatchStrategicMergeTransformer",
+            Box::new(configured(patches, "PatchStrategicMergeTransformer")?),
+        ));
     }
     for entry in &file.patches {
         let patch = configured(Patch::new(entry, setup), "PatchTransformer")?;
@@ -123,8 +128,11 @@ fn own_steps(
         steps.push(("PatchJson6902Transformer", Box::new(patch)));
     }
     for entry in &file.replicas {
-        let replicas =
-            Replicas { name: entry.name.clone(), count: entry.count, specs: config.replicas.clone() };
+        let replicas = Replicas {
+            name: entry.name.clone(),
+            count: entry.count,
+            specs: config.replicas.clone(),
+        };
         steps.push(("ReplicaCountTransformer", Box::new(replicas)));
     }
     for entry in &file.images {
@@ -132,7 +140,10 @@ fn own_steps(
         steps.push(("ImageTagTransformer", Box::new(image)));
     }
     if !file.replacements.is_empty() {
-        let replacements = Replacements::read(&file.replacements, setup);
+        let entries =
+            file.replacements.iter().map(|entry| Fields::strict(entry, "ReplacementField"));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let replacements = Replacements::read(&entries, setup);
         let replacements = configured(replacements, "ReplacementTransformer")?;
         steps.push(("ReplacementTransformer", Box::new(replacements)));
     }

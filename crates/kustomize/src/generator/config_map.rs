@@ -34,7 +34,9 @@ impl Generator for ConfigMap {
                     Ok(text) => ("data", text),
                     Err(error) => ("binaryData", base64_lines(error.as_bytes())),
                 };
-                map.map_mut(field).into_iter().for_each(|data: &mut Map| data.set(&key, Node::text(&text)));
+                map.map_mut(field)
+                    .into_iter()
+                    .for_each(|data: &mut Map| data.set(&key, Node::text(&text)));
             }
         })?;
         Ok(vec![resource])

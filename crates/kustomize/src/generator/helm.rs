@@ -62,9 +62,9 @@ pub(crate) fn modernised(old: &Fields<'_>) -> Result<(Value, Option<Value>), Err
             chart.insert(to.to_owned(), value.clone());
         }
     }
-    let home = old.get("chartHome").map(|home| {
-        Value::Mapping([("chartHome".to_owned(), home.clone())].into_iter().collect())
-    });
+    let home = old
+        .get("chartHome")
+        .map(|home| Value::Mapping([("chartHome".to_owned(), home.clone())].into_iter().collect()));
     Ok((Value::Mapping(chart), home))
 }
 
@@ -94,7 +94,11 @@ impl HelmChart {
         let mut chart = Chart {
             version: entry.text("version")?,
             repository: entry.text("repo")?,
-            home: if home.starts_with('/') { home.to_owned() } else { path::join(&setup.loader.root, home) },
+            home: if home.starts_with('/') {
+                home.to_owned()
+            } else {
+                path::join(&setup.loader.root, home)
+            },
             release: entry.text("releaseName")?,
             namespace: entry.text("namespace")?,
             name_template: entry.text("nameTemplate")?,
@@ -122,7 +126,9 @@ fn values(entry: &Fields<'_>, setup: Setup<'_, '_>) -> Result<Vec<String>, Error
     let file = entry.text("valuesFile")?;
     let file = if file.is_empty() { None } else { Some(setup.loader.load_text(&file)?) };
     let inline = match entry.get("valuesInline") {
-        Some(Value::Mapping(map)) if !map.is_empty() => Some(Value::Mapping(Mapping::clone(map)).to_yaml()?),
+        Some(Value::Mapping(map)) if !map.is_empty() => {
+            Some(Value::Mapping(Mapping::clone(map)).to_yaml()?)
+        }
         _ => None,
     };
     let mut values: Vec<String> = match (entry.text("valuesMerge")?.as_str(), inline) {
@@ -155,9 +161,10 @@ impl Generator for HelmChart {
                 documents::resources(&String::from_utf8_lossy(text), setup.budget(), setup.schema)
             }
             Answer::Failed(why) => Err(Error::Load(why.clone())),
-            Answer::Checkout(_) | Answer::Status(..) => {
-                Err(Error::Load(format!("chart {} is answered with something else", self.chart.name)))
-            }
+            Answer::Checkout(_) | Answer::Status(..) => Err(Error::Load(format!(
+                "chart {} is answered with something else",
+                self.chart.name
+            ))),
         }
     }
 }

@@ -91,7 +91,8 @@ impl Args {
 
     fn read_own(fields: &Fields<'_>) -> Result<Self, Error> {
         let options = fields.get("options");
-        let options = options.map(|options| Options::read(&fields.below(options, "GeneratorOptions")?));
+        let options =
+            options.map(|options| Options::read(&fields.below(options, "GeneratorOptions")?));
         Ok(Self {
             name: fields.text("name")?,
             namespace: fields.text("namespace")?,
@@ -193,7 +194,10 @@ fn from_env_file(loader: &Loader<'_>, file: &str) -> Result<Vec<(String, Vec<u8>
     let mut pairs = Vec::new();
     for (number, line) in content.split(|byte| *byte == b'\n').enumerate() {
         let Ok(line) = std::str::from_utf8(line) else {
-            return Err(Error::Invalid(format!("line {} of {file} has invalid utf8 bytes", number + 1)));
+            return Err(Error::Invalid(format!(
+                "line {} of {file} has invalid utf8 bytes",
+                number + 1
+            )));
         };
         let line = line.strip_suffix('\r').unwrap_or(line);
         let line = if number == 0 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
@@ -212,9 +216,9 @@ fn from_env_file(loader: &Loader<'_>, file: &str) -> Result<Vec<(String, Vec<u8>
 fn from_literal(literal: &str) -> Result<(String, Vec<u8>), Error> {
     match literal.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
-            let quoted = ['"', '\''].iter().find_map(|quote| {
-                value.strip_prefix(*quote)?.strip_suffix(*quote)
-            });
+            let quoted = ['"', '\'']
+                .iter()
+                .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
             Ok((key.to_owned(), quoted.unwrap_or(value).as_bytes().to_vec()))
         }
         _ => Err(Error::Invalid(format!("invalid literal source {literal}, expected key=value"))),
@@ -229,7 +233,9 @@ fn from_file(loader: &Loader<'_>, source: &str) -> Result<(String, Vec<u8>), Err
             return invalid(format!("source {source:?} key name or file path contains '='"));
         }
         Some(("", file)) => {
-            return invalid(format!("missing key name for file path {file:?} in source {source:?}"));
+            return invalid(format!(
+                "missing key name for file path {file:?} in source {source:?}"
+            ));
         }
         Some((key, "")) => {
             return invalid(format!("missing file path for key name {key:?} in source {source:?}"));
@@ -245,7 +251,9 @@ mod tests {
 
     #[test]
     fn literals() {
-        for (literal, value) in [("a=b", "b"), ("a='b'", "b"), ("a=\"b=c\"", "b=c"), ("a='", "'"), ("a=", "")] {
+        for (literal, value) in
+            [("a=b", "b"), ("a='b'", "b"), ("a=\"b=c\"", "b=c"), ("a='", "'"), ("a=", "")]
+        {
             assert_eq!(from_literal(literal).unwrap(), ("a".to_owned(), value.as_bytes().to_vec()));
         }
         assert!(from_literal("=b").is_err() && from_literal("a").is_err());

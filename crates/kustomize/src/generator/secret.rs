@@ -31,7 +31,8 @@ impl Generator for Secret {
             let kind = if self.kind.is_empty() { "Opaque" } else { &self.kind };
             map.insert("type", Node::text(kind));
             let pairs = pairs.into_iter();
-            let data: Map = pairs.map(|(key, value)| (key, Node::text(&base64_lines(&value)))).collect();
+            let data: Map =
+                pairs.map(|(key, value)| (key, Node::text(&base64_lines(&value)))).collect();
             map.insert("data", Node::Map(data));
         })?;
         Ok(vec![resource])

@@ -121,7 +121,8 @@ impl Kustomization {
 
     fn read(fields: &Fields<'_>) -> Result<Self, Error> {
         let options = fields.get("generatorOptions");
-        let options = options.map(|options| GeneratorOptions::read(&fields.below(options, "GeneratorOptions")?));
+        let options = options
+            .map(|options| GeneratorOptions::read(&fields.below(options, "GeneratorOptions")?));
         let options = options.transpose()?;
         let options = options.as_ref();
         let each = |key, name| fields.each(key, name);

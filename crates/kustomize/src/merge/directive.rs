@@ -36,8 +36,6 @@ pub(super) fn take_list_directive(items: &mut Vec<Node>) -> Result<Directive, Er
     let Some(map) = first.filter(|map| map.pairs.len() == 1) else { return Ok(Directive::Merge) };
     let text = map.get(KEY).map_or("", Node::value).to_owned();
     let directive = parse(&text)?;
-    items.retain(|item| {
-        !item.is_null() && item.get(KEY).is_none_or(|value| value.value() != text)
-    });
+    items.retain(|item| !item.is_null() && item.get(KEY).is_none_or(|value| value.value() != text));
     Ok(directive)
 }

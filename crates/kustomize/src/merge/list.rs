@@ -57,7 +57,9 @@ impl<'s> Merger<'s> {
             let new = wanted.find(&list.patch).map(|at| list.patch[at].clone());
             let old = at.map(|at| list.dest[at].clone());
             let merged = self.nodes(old, new, place, depth + 1)?;
-            match merged.filter(|node| !node.is_null() && node.as_map().is_none_or(|map| !map.pairs.is_empty())) {
+            match merged.filter(|node| {
+                !node.is_null() && node.as_map().is_none_or(|map| !map.pairs.is_empty())
+            }) {
                 None => put(&mut list.dest, None, &wanted),
                 Some(mut node) => {
                     complete(&mut node, &wanted);
@@ -95,7 +97,8 @@ impl Lists<'_> {
             }
         }
         if self.keys.len() > 1 {
-            complete_values(&mut all);
+            complete_values(&mut all, self.keys);
+            all.dedup();
         }
         all
     }
@@ -117,25 +120,37 @@ fn key_of<'n>(item: &'n Node, key: &str) -> &'n str {
     }
 }
 
-/// Items that agree in a key, and where one lacks what the other has, count as one.
-fn complete_values(all: &mut [Values]) {
+/// The value that a missing key stands for, if one is known.
+fn default_of(key: &str) -> &'static str {
+    if key == "protocol" { "TCP" } else { "" }
+}
+
+/// Whether two values of a key mean the same.
+fn same_value(key: &str, one: &str, other: &str) -> bool {
+    let default = default_of(key);
+    let or_default =
+        |value: &str| if value.is_empty() { default.to_owned() } else { value.to_owned() };
+    one == other || or_default(one) == or_default(other)
+}
+
+/// Items that mean the same count as one, by the values of the one that says more.
+fn complete_values(all: &mut [Values], keys: &[&str]) {
     for one in 0..all.len() {
         for other in 0..all.len() {
-            if let Some(joined) = joined(&all[one], &all[other]) {
+            let same = keys
+                .iter()
+                .enumerate()
+                .all(|(at, key)| same_value(key, &all[one][at], &all[other][at]));
+            if same && all[one] != all[other] {
+                let pairs = all[one].iter().zip(&all[other]);
+                let longer =
+                    |(a, b): (&String, &String)| if a.is_empty() { b.clone() } else { a.clone() };
+                let joined: Values = pairs.map(longer).collect();
                 all[one].clone_from(&joined);
                 all[other] = joined;
             }
         }
     }
-}
-
-fn joined(one: &[String], other: &[String]) -> Option<Values> {
-    let fits = |(a, b): (&String, &String)| a == b || a.is_empty() || b.is_empty();
-    if !one.iter().zip(other).all(fits) || !one.iter().zip(other).any(|(a, b)| a == b) {
-        return None;
-    }
-    let pairs = one.iter().zip(other);
-    Some(pairs.map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect())
 }
 
 /// Which keys any item has; all of them if none has any.
@@ -155,26 +170,17 @@ impl Wanted<'_> {
         self.keys.iter().copied().zip(self.values.iter().map(String::as_str))
     }
 
-    /// Where the item with these values is, or one that only lacks some of them.
+    /// Where the item with these values is, or one whose missing keys mean them.
     fn find(&self, items: &[Node]) -> Option<usize> {
-        let exact = |item: &Node| self.pairs().all(|(key, value)| key_of(item, key) == value);
-        items.iter().position(exact).or_else(|| {
-            if self.keys.len() < 2 {
-                return None;
-            }
-            items.iter().position(|item| {
-                let pairs = || self.pairs().map(|(key, value)| (key_of(item, key), value));
-                pairs().any(|(have, value)| !have.is_empty() && have == value)
-                    && pairs().all(|(have, value)| have.is_empty() || have == value)
-            })
-        })
+        let exact = |item: &Node| self.is_met_by(item);
+        let meant = |item: &Node| {
+            self.pairs().all(|(key, value)| same_value(key, key_of(item, key), value))
+        };
+        items.iter().position(exact).or_else(|| items.iter().position(meant))
     }
 
     fn is_met_by(&self, item: &Node) -> bool {
-        self.pairs().all(|(key, value)| match item {
-            Node::Map(map) if value.is_empty() => map.get(key).is_some(),
-            item => key_of(item, key) == value,
-        })
+        self.pairs().all(|(key, value)| key_of(item, key) == value)
     }
 }
 
@@ -217,7 +223,9 @@ fn complete(item: &mut Node, wanted: &Wanted<'_>) {
 fn append(items: &mut Vec<Node>, rest: Vec<Node>, keys: &[&str]) {
     for item in rest {
         let values: Values = keys.iter().map(|key| key_of(&item, key).to_owned()).collect();
+        // An item without any key is beyond merging: as in kustomize, it is all that is left.
         if !keys[0].is_empty() && values.iter().all(String::is_empty) {
+            items.clear();
             items.push(item);
             continue;
         }

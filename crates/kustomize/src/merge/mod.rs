@@ -3,9 +3,9 @@
 mod directive;
 mod list;
 
+use crate::Error;
 use crate::node::{Map, Node};
 use crate::schema::{Place, Schema};
-use crate::Error;
 use directive::{Directive, take_directive};
 
 /// The resource with a patch in it; nothing if the patch deletes it.
@@ -34,7 +34,8 @@ impl<'s> Merger<'s> {
         if depth > yaml::MAX_DEPTH {
             return Err(Error::Limit("nesting of a patch".to_owned()));
         }
-        let place = place.or_else(|| self.kind_of(dest.as_ref()).or_else(|| self.kind_of(patch.as_ref())));
+        let place =
+            place.or_else(|| self.kind_of(dest.as_ref()).or_else(|| self.kind_of(patch.as_ref())));
         let leading = if missing(dest.as_ref()) { patch.as_ref() } else { dest.as_ref() };
         match leading {
             Some(Node::Scalar(scalar)) if scalar.tag != crate::node::Tag::Null => {
@@ -110,7 +111,9 @@ impl<'s> Merger<'s> {
             let quoted = matches!(&value, Node::Scalar(scalar) if scalar.quoted);
             let new = patch.remove(&key.value);
             let patched = new.is_some();
-            let Some(mut merged) = self.nodes(Some(value), new, place, depth + 1)? else { continue };
+            let Some(mut merged) = self.nodes(Some(value), new, place, depth + 1)? else {
+                continue;
+            };
             if patched {
                 if merged.is_null() {
                     continue;
@@ -142,7 +145,9 @@ impl<'s> Merger<'s> {
         let Some(patch) = patch else {
             return Ok(dest.filter(|dest| !dest.value().is_empty()));
         };
-        let Node::Map(mut map) = patch else { return Ok(Some(patch).filter(|patch| !patch.is_null())) };
+        let Node::Map(mut map) = patch else {
+            return Ok(Some(patch).filter(|patch| !patch.is_null()));
+        };
         // What else a directive says is of no use without something to merge into.
         if matches!(take_directive(&mut map), Ok(Directive::Delete)) {
             return Ok(None);
@@ -174,6 +179,7 @@ fn require(
     expected: &str,
     fits: impl Fn(&Node) -> bool,
 ) -> Result<(), Error> {
-    let wrong = nodes.iter().filter_map(|node| node.as_ref()).find(|node| !node.is_null() && !fits(node));
+    let wrong =
+        nodes.iter().filter_map(|node| node.as_ref()).find(|node| !node.is_null() && !fits(node));
     wrong.map_or(Ok(()), |node| Err(node.wrong_kind(expected)))
 }

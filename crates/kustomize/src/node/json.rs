@@ -17,9 +17,11 @@ impl Node {
     fn value_at(&self, root: bool) -> Result<Value, Error> {
         match self {
             Self::Scalar(scalar) => scalar.to_value(),
-            Self::List(items) => {
-                items.iter().map(|item| item.value_at(false)).collect::<Result<_, _>>().map(Value::Sequence)
-            }
+            Self::List(items) => items
+                .iter()
+                .map(|item| item.value_at(false))
+                .collect::<Result<_, _>>()
+                .map(Value::Sequence),
             Self::Map(map) => map.to_value(root).map(Value::Mapping),
         }
     }
@@ -38,9 +40,9 @@ impl Node {
                 Self::Scalar(Scalar { value: text, tag: Tag::Str, quoted: !plain })
             }
             Value::Sequence(items) => Self::List(items.into_iter().map(Self::from_value).collect()),
-            Value::Mapping(map) => {
-                Self::Map(map.into_iter().map(|(key, value)| (key, Self::from_value(value))).collect())
-            }
+            Value::Mapping(map) => Self::Map(
+                map.into_iter().map(|(key, value)| (key, Self::from_value(value))).collect(),
+            ),
         }
     }
 

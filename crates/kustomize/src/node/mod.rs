@@ -171,10 +171,6 @@ impl Map {
         }
         self.get_mut(key)?.as_map_mut()
     }
-
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.pairs.iter().map(|(key, _)| key.value.as_str())
-    }
 }
 
 impl FromIterator<(String, Node)> for Map {

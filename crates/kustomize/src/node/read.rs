@@ -68,7 +68,9 @@ impl<'n, 'b> Reader<'n, 'b> {
         for (key, value) in pairs {
             let key = match self.node(key)? {
                 Node::Scalar(key) => key,
-                other => return Err(Error::Syntax(format!("invalid map key: {}", other.kind_name()))),
+                other => {
+                    return Err(Error::Syntax(format!("invalid map key: {}", other.kind_name())));
+                }
             };
             if key.tag == Tag::Merge {
                 if !merged.is_empty() {

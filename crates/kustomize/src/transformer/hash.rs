@@ -78,7 +78,10 @@ mod tests {
             ("{kind: ConfigMap, data: {k: v}}", "bdg947hgcc"),
             ("{kind: Secret, type: Opaque, data: {k: dg==}}", "ftgtgc4t9f"),
             ("{kind: ConfigMap}", "6ct58987ht"),
-            ("{kind: ConfigMap, metadata: {name: foo}, data: {one: ''}, binaryData: {two: ''}}", "698h7c7t9m"),
+            (
+                "{kind: ConfigMap, metadata: {name: foo}, data: {one: ''}, binaryData: {two: ''}}",
+                "698h7c7t9m",
+            ),
         ] {
             let tree = yaml::read(text).unwrap().unwrap();
             let node = Reader::new(&Budget::default()).node(&tree).unwrap();

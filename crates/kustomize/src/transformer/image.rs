@@ -132,9 +132,10 @@ fn walk_containers(
                 return Ok(());
             }
             containers.iter_mut().try_for_each(|container| match container {
-                Node::Map(container) => {
-                    container.get_mut("image").filter(|image| !image.is_null()).map_or(Ok(()), &mut *set)
-                }
+                Node::Map(container) => container
+                    .get_mut("image")
+                    .filter(|image| !image.is_null())
+                    .map_or(Ok(()), &mut *set),
                 container if container.is_null() => Ok(()),
                 container => Err(container.wrong_kind("MappingNode")),
             })
@@ -159,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_dot_is_a_dot() {
-        let pattern = |name: &str| Image { name: name.to_owned(), ..Image::default() }.pattern().unwrap();
+        let pattern =
+            |name: &str| Image { name: name.to_owned(), ..Image::default() }.pattern().unwrap();
         assert!(pattern("ghcr.io/a").is_match("ghcr.io/a:1"));
         assert!(!pattern("ghcr.io/a").is_match("ghcr-io/a"));
         assert!(pattern("ghcr.io/.*").is_match("ghcr.io/b"));

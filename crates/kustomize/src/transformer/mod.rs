@@ -66,7 +66,9 @@ pub(crate) fn plugin(kind: &str, config: &Value, setup: Setup<'_, '_>) -> Option
         "ImageTagTransformer" => boxed(read().and_then(|c| image::Image::plugin(&c))),
         "LabelTransformer" => boxed(read().and_then(|c| labels::Labels::read(&c))),
         "NamespaceTransformer" => boxed(read().and_then(|c| namespace::Namespace::read(&c))),
-        "PatchJson6902Transformer" => boxed(read().and_then(|c| patch_json::PatchJson::plugin(&c, setup))),
+        "PatchJson6902Transformer" => {
+            boxed(read().and_then(|c| patch_json::PatchJson::plugin(&c, setup)))
+        }
         "PatchStrategicMergeTransformer" => {
             boxed(read().and_then(|c| patch_strategic::PatchStrategic::plugin(&c, setup)))
         }
@@ -76,9 +78,9 @@ pub(crate) fn plugin(kind: &str, config: &Value, setup: Setup<'_, '_>) -> Option
         }
         "PrefixTransformer" => boxed(read().and_then(|c| prefix::Prefix::read(&c))),
         "SuffixTransformer" => boxed(read().and_then(|c| suffix::Suffix::read(&c))),
-        "ReplacementTransformer" => {
-            boxed(read().and_then(|c| replacement::Replacements::read(c.list("replacements")?, setup)))
-        }
+        "ReplacementTransformer" => boxed(read().and_then(|c| {
+            replacement::Replacements::read(&c.each("replacements", "ReplacementField")?, setup)
+        })),
         "ReplicaCountTransformer" => boxed(read().and_then(|c| replicas::Replicas::plugin(&c))),
         "ValueAddTransformer" => boxed(read().and_then(|c| value_add::ValueAdd::read(&c, setup))),
         _ => return None,

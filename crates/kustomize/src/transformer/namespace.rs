@@ -32,7 +32,8 @@ pub(crate) enum Subjects {
 
 impl Namespace {
     pub(crate) fn read(config: &Fields<'_>) -> Result<Self, Error> {
-        let meta = config.get("metadata").map(|value| Fields::of(value, "ObjectMeta")).transpose()?;
+        let meta =
+            config.get("metadata").map(|value| Fields::of(value, "ObjectMeta")).transpose()?;
         let namespace = meta.map_or(Ok(String::new()), |meta| meta.text("namespace"))?;
         let subjects = match config.text("setRoleBindingSubjects")?.as_str() {
             "" | "defaultOnly" => Subjects::Default,
@@ -69,7 +70,9 @@ impl Namespace {
         for spec in &self.specs {
             let skipped = spec.path == "metadata/namespace"
                 || (spec.path == "metadata/name" && !core)
-                || (binding && spec.path == "subjects/namespace" && spec.gvk.kind.contains("RoleBinding"));
+                || (binding
+                    && spec.path == "subjects/namespace"
+                    && spec.gvk.kind.contains("RoleBinding"));
             if !skipped {
                 spec.apply(node, Create::Scalar(Tag::Str), &mut |node| self.set(node))
                     .map_err(|error| error.within("namespace transformation failed"))?;

@@ -55,9 +55,10 @@ impl PatchEntry {
     fn text(&self, setup: Setup<'_, '_>) -> Result<(String, String), Error> {
         let patch = self.patch.trim();
         match (patch.is_empty(), self.path.is_empty()) {
-            (true, true) => {
-                Err(Error::Invalid(format!("must specify one of patch and path in\n{}", self.config())))
-            }
+            (true, true) => Err(Error::Invalid(format!(
+                "must specify one of patch and path in\n{}",
+                self.config()
+            ))),
             (false, false) => Err(Error::Invalid(format!(
                 "patch and path can't be set at the same time\n{}",
                 self.config()
@@ -74,7 +75,10 @@ impl PatchEntry {
 
     fn config(&self) -> String {
         let lines = [("patch", &self.patch), ("path", &self.path)].into_iter();
-        lines.filter(|(_, text)| !text.is_empty()).map(|(key, text)| format!("{key}: {text}\n")).collect()
+        lines
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(key, text)| format!("{key}: {text}\n"))
+            .collect()
     }
 }
 
@@ -114,7 +118,12 @@ impl Patch {
         Ok(patch)
     }
 
-    fn apply_json(&self, patch: &JsonPatch, resources: &mut Resources, schema: &Schema) -> Result<(), Error> {
+    fn apply_json(
+        &self,
+        patch: &JsonPatch,
+        resources: &mut Resources,
+        schema: &Schema,
+    ) -> Result<(), Error> {
         let Some(target) = &self.target else {
             return Err(Error::Invalid(format!(
                 "must specify a target for JSON patch {}",

@@ -20,8 +20,12 @@ pub(crate) struct PatchJson {
 impl PatchJson {
     pub(crate) fn plugin(config: &Fields<'_>, setup: Setup<'_, '_>) -> Result<Self, Error> {
         let target = config.selector_at("target")?;
-        let entry =
-            PatchEntry { path: config.text("path")?, patch: config.text("jsonOp")?, target, ..PatchEntry::default() };
+        let entry = PatchEntry {
+            path: config.text("path")?,
+            patch: config.text("jsonOp")?,
+            target,
+            ..PatchEntry::default()
+        };
         Self::new(&entry, setup)
     }
 

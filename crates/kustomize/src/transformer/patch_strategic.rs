@@ -18,7 +18,11 @@ impl PatchStrategic {
     }
 
     /// From entries that are patches or paths of files with patches, and a text with more.
-    pub(crate) fn new(entries: &[String], inline: &str, setup: Setup<'_, '_>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        entries: &[String],
+        inline: &str,
+        setup: Setup<'_, '_>,
+    ) -> Result<Self, Error> {
         if entries.is_empty() && inline.is_empty() {
             return Err(Error::Invalid("empty file path and empty patch content".to_owned()));
         }

@@ -33,8 +33,7 @@ impl Transformer for Prefix {
 }
 
 pub(super) fn required_specs(config: &Fields<'_>) -> Result<Vec<FieldSpec>, Error> {
-    specs(config)?
-        .ok_or_else(|| Error::Invalid("fieldSpecs is not expected to be nil".to_owned()))
+    specs(config)?.ok_or_else(|| Error::Invalid("fieldSpecs is not expected to be nil".to_owned()))
 }
 
 /// Puts texts around the names of a resource, unless it is of a kind whose name others give.

@@ -50,17 +50,18 @@ struct Options {
 
 impl Replacements {
     /// From the entries of `replacements`; those with a path stand for what is in that file.
-    pub(crate) fn read(entries: &[Value], setup: Setup<'_, '_>) -> Result<Self, Error> {
+    pub(crate) fn read(entries: &[Fields<'_>], setup: Setup<'_, '_>) -> Result<Self, Error> {
         let mut list = Vec::new();
-        for entry in entries {
-            let fields = Fields::of(entry, "ReplacementField")?;
+        for fields in entries {
             let path = fields.text("path")?;
             if path.is_empty() {
-                list.push(Replacement::read(&fields)?);
+                list.push(Replacement::read(fields)?);
                 continue;
             }
             if fields.get("source").is_some() || !fields.list("targets")?.is_empty() {
-                return Err(Error::Invalid("cannot specify both path and inline replacement".to_owned()));
+                return Err(Error::Invalid(
+                    "cannot specify both path and inline replacement".to_owned(),
+                ));
             }
             match yaml::parse(&setup.loader.load_text(&path)?)? {
                 Value::Sequence(items) => {
@@ -88,13 +89,24 @@ impl Replacements {
             entry.only(&["path", "source", "targets", "sourceValue"])?;
             if let Some(source) = entry.get("source") {
                 let source = entry.below(source, "SourceSelector")?;
-                source.only(&["group", "version", "kind", "name", "namespace", "fieldPath", "options"])?;
+                source.only(&[
+                    "group",
+                    "version",
+                    "kind",
+                    "name",
+                    "namespace",
+                    "fieldPath",
+                    "options",
+                ])?;
                 Options::read(&source)?;
             }
             for target in entry.each("targets", "TargetSelector")? {
                 target.only(&["select", "reject", "fieldPaths", "options"])?;
                 target.selector_at("select")?;
-                target.each("reject", "Selector")?.iter().try_for_each(|one| one.selector().map(|_| ()))?;
+                target
+                    .each("reject", "Selector")?
+                    .iter()
+                    .try_for_each(|one| one.selector().map(|_| ()))?;
                 Options::read(&target)?;
             }
         }
@@ -145,9 +157,9 @@ impl Source {
         };
         let mut matches =
             resources.iter().filter(|one| ids(one).iter().any(|other| other.is_selected_by(id)));
-        let source = matches
-            .next()
-            .ok_or_else(|| Error::NoMatch(format!("nothing selected by {id}:{path}{}", options.text())))?;
+        let source = matches.next().ok_or_else(|| {
+            Error::NoMatch(format!("nothing selected by {id}:{path}{}", options.text()))
+        })?;
         if matches.next().is_some() {
             return Err(Error::NoMatch(format!(
                 "multiple matches for selector {id}:{path}{}",
@@ -284,7 +296,8 @@ impl Target {
             let why = || format!("unable to {how} field {path:?} in replacement target");
             let parts = smart_split(path, '.');
             let mut set = |target: &mut Node| self.set(target, value);
-            let count = matching(node, &parts, create, &mut set).map_err(|error| error.within(why()))?;
+            let count =
+                matching(node, &parts, create, &mut set).map_err(|error| error.within(why()))?;
             if count == 0 {
                 return Err(Error::NoMatch(why()));
             }

@@ -33,8 +33,8 @@ impl Transformer for Replicas {
     fn transform(&self, resources: &mut Resources, _: &Schema) -> Result<(), Error> {
         let mut found = false;
         for spec in &self.specs {
-            let at = resources
-                .with_any_id(|id| id.name == self.name && id.gvk.is_selected(&spec.gvk));
+            let at =
+                resources.with_any_id(|id| id.name == self.name && id.gvk.is_selected(&spec.gvk));
             for at in at {
                 found = true;
                 let node = &mut resources.list_mut()[at].node;

@@ -1,7 +1,5 @@
 //! The order of resources in an output.
 
-use yaml::Value;
-
 use super::Transformer;
 use crate::Error;
 use crate::fields::Fields;
@@ -32,7 +30,9 @@ impl SortOrder {
                     .to_owned(),
             )),
             ("legacy", None) => Ok(Self::legacy()),
-            ("legacy", Some(lists)) => Self::read_lists(&options.below(lists, "LegacySortOptions")?),
+            ("legacy", Some(lists)) => {
+                Self::read_lists(&options.below(lists, "LegacySortOptions")?)
+            }
             _ => Err(Error::Invalid(
                 "the field 'sortOptions.order' must be one of [fifo, legacy]".to_owned(),
             )),
@@ -49,11 +49,6 @@ impl SortOrder {
         let owned = |list: &[&str]| list.iter().map(|kind| (*kind).to_owned()).collect();
         Self::Legacy { first: owned(&order::FIRST), last: owned(&order::LAST) }
     }
-
-    /// Whether a kustomization's field is there; what it says is looked at when it is used.
-    pub(crate) fn is_set(options: Option<&Value>) -> bool {
-        options.is_some()
-    }
 }
 
 impl Transformer for SortOrder {
@@ -67,17 +62,22 @@ impl Transformer for SortOrder {
             let kinds = kind_a.cmp(kind_b);
             let namespaces = one.kind() == "Namespace" && other.kind() == "Namespace";
             let core = |resource: &Resource| !resource.api_version().contains('/');
-            let kinds = if namespaces && (core(one) || core(other)) { kinds.reverse() } else { kinds };
+            let kinds =
+                if namespaces && (core(one) || core(other)) { kinds.reverse() } else { kinds };
             a.cmp(b).then(kinds).then_with(|| name_a.cmp(name_b))
         });
-        *resources = Resources::from_list(keyed.into_iter().map(|(_, resource)| resource).collect())
-            .map_err(|error| error.within("SortOrderTransformer: Failed to append to resources"))?;
+        *resources =
+            Resources::from_list(keyed.into_iter().map(|(_, resource)| resource).collect())
+                .map_err(|error| {
+                    error.within("SortOrderTransformer: Failed to append to resources")
+                })?;
         Ok(())
     }
 }
 
 fn key(id: &Id, first: &[String], last: &[String]) -> (i64, String, String) {
-    let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+    let or =
+        |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
     let name = format!("{}|{}|{}", id.gvk, or(&id.namespace, "~X"), or(&id.name, "~N"));
     (order::rank(&id.gvk.kind, first, last), id.gvk.sort_text(), name)
 }

@@ -82,14 +82,14 @@ impl Target {
 }
 
 /// A path with one more part, at a position that does not count the root.
-fn insert_part(path: &str, position: usize, part: &str) -> String {
+fn insert_part(old: &str, position: usize, part: &str) -> String {
     if part.is_empty() {
-        return path.to_owned();
+        return old.to_owned();
     }
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let rooted = old.starts_with('/');
+    let mut parts: Vec<&str> = old.split('/').filter(|part| !part.is_empty()).collect();
     parts.insert(position.min(parts.len()), part);
-    let joined = crate::path::clean(&parts.join("/"));
+    let joined = path::clean(&parts.join("/"));
     if rooted { format!("/{joined}") } else { joined }
 }
 

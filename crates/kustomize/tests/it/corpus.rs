@@ -53,7 +53,8 @@ fn run(folder: &Path, case: &Value) -> Result<(), String> {
         }
         return built.map_or(Ok(()), |_| Err("it builds, but must not".to_owned()));
     }
-    let want = std::fs::read_to_string(folder.join("want.yaml")).map_err(|error| error.to_string())?;
+    let want =
+        std::fs::read_to_string(folder.join("want.yaml")).map_err(|error| error.to_string())?;
     match built {
         Ok(got) if got == want => Ok(()),
         Ok(got) => Err(similar(&want, &got)),
