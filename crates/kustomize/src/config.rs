@@ -92,13 +92,12 @@ impl Config {
     }
 
     pub(crate) fn add_name_reference(&mut self, new: NameReference) -> Result<(), Error> {
-        match self.name_references.iter_mut().find(|old| old.target == new.target) {
-            Some(old) => merge_all(&mut old.referrers, &new.referrers),
-            None => {
-                self.name_references.push(new);
-                Ok(())
-            }
+        let old = self.name_references.iter_mut().find(|old| old.target == new.target);
+        if let Some(old) = old {
+            return merge_all(&mut old.referrers, &new.referrers);
         }
+        self.name_references.push(new);
+        Ok(())
     }
 
     fn sort(&mut self) {

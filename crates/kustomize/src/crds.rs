@@ -1,4 +1,4 @@
-//! `crds`: fields with names and labels, told by OpenAPI definitions of custom resources.
+//! `crds`: fields with names and labels, told by `OpenAPI` definitions of custom resources.
 
 use yaml::{Mapping, Value};
 

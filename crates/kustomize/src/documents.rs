@@ -185,7 +185,7 @@ fn go_type(value: &Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{resources, split};
+    use super::{Resource, resources, split};
     use crate::Budget;
     use crate::schema::Schema;
 
@@ -200,7 +200,7 @@ mod tests {
     fn lists_are_taken_apart() {
         let text = "kind: PodList\napiVersion: v1\nitems:\n- {kind: Pod, metadata: {name: a}}\n---\nkind: Pod\nmetadata: {name: b}\n";
         let read = resources(text, &Budget::default(), &Schema::default()).unwrap();
-        assert_eq!(read.iter().map(|one| one.name()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(read.iter().map(Resource::name).collect::<Vec<_>>(), ["b", "a"]);
         for wrong in ["a: b\n", "kind: Pod\nmetadata: {}\n", "- a\n", "metadata: {name: a}\n"] {
             assert!(resources(wrong, &Budget::default(), &Schema::default()).is_err(), "{wrong}");
         }

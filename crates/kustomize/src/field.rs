@@ -97,12 +97,12 @@ fn field<'m>(
     last: bool,
     create: Create,
 ) -> Result<Option<&'m mut Node>, Error> {
-    let (name, list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+    let (name, is_list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
     if name.is_empty() {
         return Err(Error::Field("cannot set or create an empty field name".to_owned()));
     }
     let made = match create {
-        _ if list => None,
+        _ if is_list => None,
         Create::Nothing => None,
         Create::Scalar(tag) if last => Some(Node::Scalar(Scalar::tagged("", tag))),
         Create::Scalar(_) | Create::Map => Some(Node::Map(Map::default())),
@@ -110,7 +110,7 @@ fn field<'m>(
     match (map.get(name), made) {
         (None, Some(made)) => map.pairs.push((Scalar::key(name), made)),
         (Some(old), Some(made)) if old.is_null() => map.insert(name, made),
-        (Some(old), None) if old.is_null() && list => map.insert(name, Node::List(Vec::new())),
+        (Some(old), None) if old.is_null() && is_list => map.insert(name, Node::List(Vec::new())),
         _ => {}
     }
     Ok(map.get_mut(name))

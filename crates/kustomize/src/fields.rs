@@ -61,9 +61,9 @@ impl<'v> Fields<'v> {
         let exact = map.get(key);
         let value = exact.or_else(|| {
             map.iter()
-                .filter(|(name, _)| name.eq_ignore_ascii_case(key))
+                .rev()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))
                 .map(|(_, value)| value)
-                .last()
         })?;
         Some(value).filter(|value| **value != Value::Null)
     }

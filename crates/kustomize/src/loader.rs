@@ -37,14 +37,11 @@ impl<'i> Loader<'i> {
             clone: None,
             depth: 0,
         };
-        match Repository::parse(target) {
-            Some(repository) => base.cloned(repository, None),
-            None => {
-                let root =
-                    base.folder(target).map_err(|error| error.within("must build at directory"))?;
-                Ok(Self { root, ..base })
-            }
+        if let Some(repository) = Repository::parse(target) {
+            return base.cloned(repository, None);
         }
+        let root = base.folder(target).map_err(|error| error.within("must build at directory"))?;
+        Ok(Self { root, ..base })
     }
 
     /// For a kustomization that this one's names.

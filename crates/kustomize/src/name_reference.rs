@@ -147,6 +147,23 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>, Error> {
     Ok(namespaces)
 }
 
+/// What stands beside a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside<'b> {
+    Nothing,
+    /// The rest of a mapping, and the namespace in it.
+    Namespace(Option<&'b str>),
+}
+
+impl<'b> Beside<'b> {
+    fn namespace(self) -> Option<&'b str> {
+        match self {
+            Self::Nothing => None,
+            Self::Namespace(namespace) => namespace,
+        }
+    }
+}
+
 /// The search for what one field refers to.
 struct Search<'s> {
     names: &'s Names,
@@ -173,7 +190,7 @@ impl Search<'_> {
     }
 
     fn update_scalar(&self, field: &mut Node) -> Result<(), Error> {
-        match self.referral(field.value(), None)? {
+        match self.referral(field.value(), Beside::Nothing)? {
             Some(found) if found.now.name != field.value() => {
                 field.set_scalar(&found.now.name, Tag::None)
             }
@@ -186,7 +203,8 @@ impl Search<'_> {
             return Err(Error::Field("path config error; no 'name' field in node".to_owned()));
         };
         let namespace = map.get("namespace").map(|node| node.value().to_owned());
-        let Some(found) = self.referral(name.value(), Some(namespace.as_deref()))? else {
+        let Some(found) = self.referral(name.value(), Beside::Namespace(namespace.as_deref()))?
+        else {
             return Ok(());
         };
         if found.now.namespace.is_empty() && found.now.name == name.value() {
@@ -199,10 +217,10 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The one resource that had a name. `place`: of a mapping, the namespace that it says.
-    fn referral(&self, name: &str, place: Option<Option<&str>>) -> Result<Option<&Named>, Error> {
+    /// The one resource that had a name.
+    fn referral(&self, name: &str, place: Beside<'_>) -> Result<Option<&Named>, Error> {
         let Some(candidates) = self.names.by_name.get(name) else { return Ok(None) };
-        let namespaced = self.namespace_filter(place.flatten());
+        let namespaced = self.namespace_filter(place.namespace());
         let mut found: Vec<&Named> = candidates
             .iter()
             .map(|at| &self.names.all[*at])
@@ -219,7 +237,7 @@ impl Search<'_> {
         let Some(first) = found.first() else { return Ok(None) };
         let same = |one: &&Named| {
             one.now.name == first.now.name
-                && (place.is_none() || one.now.namespace == first.now.namespace)
+                && (place == Beside::Nothing || one.now.namespace == first.now.namespace)
         };
         if found.iter().all(same) {
             return Ok(Some(first));

@@ -10,6 +10,7 @@ use crate::{Error, merge, origin};
 /// A resource with what a build has to remember of it. kustomize keeps that in annotations, which is
 /// why the presence of some changes what patches see.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one of kustomize's annotations")]
 pub(crate) struct Resource {
     pub(crate) node: Node,
     /// What it was called before each change, oldest first.

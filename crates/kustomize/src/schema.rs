@@ -7,7 +7,7 @@ use yaml::{Mapping, Value};
 
 use crate::Error;
 
-/// Made by `tests/tools/kustomize` from the OpenAPI description in kyaml.
+/// Made by `tests/tools/kustomize` from the `OpenAPI` description in kyaml.
 const TABLE: &str = include_str!("table/schema.txt");
 
 /// The version of Kubernetes that [`TABLE`] describes.
@@ -18,7 +18,7 @@ static BUILT_IN: LazyLock<Types> = LazyLock::new(|| Types::from_table(TABLE));
 /// Types by name, and kinds by version and name.
 #[derive(Debug, Default)]
 struct Types {
-    types: HashMap<String, HashMap<String, Field>>,
+    named: HashMap<String, HashMap<String, Field>>,
     kinds: HashMap<String, String>,
     cluster: HashMap<String, bool>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Schema {
 /// The place of a node in a description.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'s> {
-    types: &'s Types,
+    schema: &'s Schema,
     at: At<'s>,
 }
 
@@ -99,8 +99,14 @@ impl Schema {
         let key = format!("{api_version} {kind}");
         self.described().find_map(|types| {
             let name = types.kinds.get(&key)?;
-            Some(Place { types, at: At::Type(name) })
+            Some(Place { schema: self, at: At::Type(name) })
         })
+    }
+
+    /// The fields of a type. A custom description may refer to types of the built-in one.
+    fn fields(&self, name: &str) -> Option<&HashMap<String, Field>> {
+        self.described()
+            .find_map(|types| types.named.get(name).or_else(|| types.named.get(short(name))))
     }
 
     pub(crate) fn is_cluster_scoped(&self, api_version: &str, kind: &str) -> bool {
@@ -115,7 +121,7 @@ impl<'s> Place<'s> {
     pub(crate) fn field(self, key: &str) -> Option<Self> {
         let next = match self.at {
             At::Type(name) => {
-                let fields = self.types.types.get(name)?;
+                let fields = self.schema.fields(name)?;
                 match fields.get(key).or_else(|| fields.get("*"))? {
                     Field::Is(name) => At::Type(name),
                     field => At::Field(field),
@@ -124,7 +130,7 @@ impl<'s> Place<'s> {
             At::Field(Field::MapOf(name)) => At::Type(name),
             At::Field(_) => return None,
         };
-        Some(Self { types: self.types, at: next })
+        Some(Self { schema: self.schema, at: next })
     }
 
     /// The keys of a list that is merged.
@@ -139,7 +145,7 @@ impl<'s> Place<'s> {
     pub(crate) fn item(self) -> Option<Self> {
         match self.at {
             At::Field(Field::Merged(_, Some(name))) => {
-                Some(Self { types: self.types, at: At::Type(name) })
+                Some(Self { schema: self.schema, at: At::Type(name) })
             }
             _ => None,
         }
@@ -153,7 +159,7 @@ impl Types {
         for line in table.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
-                ["type", name] => current = Some(types.types.entry(name.to_owned()).or_default()),
+                ["type", name] => current = Some(types.named.entry(name.to_owned()).or_default()),
                 ["kind", api_version, kind, ref rest @ ..] => {
                     let key = format!("{api_version} {kind}");
                     if let Some(name) = rest.first().filter(|name| **name != "-") {
@@ -174,7 +180,7 @@ impl Types {
         types
     }
 
-    /// From an OpenAPI (v2) description in JSON or YAML.
+    /// From an `OpenAPI` (v2) description in JSON or YAML.
     fn from_openapi(text: &[u8]) -> Result<Self, Error> {
         let invalid = |why: String| Error::Invalid(format!("invalid schema file: {why}"));
         let text = std::str::from_utf8(text).map_err(|error| invalid(error.to_string()))?;
@@ -226,7 +232,7 @@ impl Types {
                 fields.insert(key.to_owned(), field);
             }
         }
-        self.types.insert(name.to_owned(), fields);
+        self.named.insert(name.to_owned(), fields);
     }
 
     fn field(&mut self, name: &str, property: &Value) -> Option<Field> {
@@ -261,6 +267,14 @@ impl Types {
 
 fn mapping<'v>(value: &'v Value, key: &str) -> Option<&'v Mapping> {
     value.get(key)?.as_mapping()
+}
+
+/// The name of a type of Kubernetes as [`TABLE`] has it.
+fn short(name: &str) -> &str {
+    ["io.k8s.api.", "io.k8s.apimachinery.pkg.apis.", "io.k8s."]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name)
 }
 
 fn reference(value: &Value) -> Option<String> {

@@ -76,7 +76,7 @@ impl Variable {
             })?;
         let path: Vec<String> =
             smart_split(&self.path, '.').into_iter().flat_map(with_index).collect();
-        lookup(&resource.node, &path).ok().flatten().and_then(Replacement::of).ok_or_else(|| {
+        lookup(&resource.node, &path).ok().flatten().map(Replacement::of).ok_or_else(|| {
             Error::NoMatch(format!(
                 "field specified in var '{self}' not found in corresponding resource"
             ))
@@ -148,8 +148,8 @@ enum Replacement {
 }
 
 impl Replacement {
-    fn of(node: &Node) -> Option<Self> {
-        let Node::Scalar(scalar) = node else { return Some(Self::Other) };
+    fn of(node: &Node) -> Self {
+        let Node::Scalar(scalar) = node else { return Self::Other };
         let tag = match scalar.tag {
             tag @ (Tag::Int | Tag::Float | Tag::Bool) => tag,
             _ => Tag::Str,
@@ -158,7 +158,7 @@ impl Replacement {
             Ok(Value::Int(number)) if tag == Tag::Int => number.to_string(),
             _ => scalar.value.clone(),
         };
-        Some(Self::Scalar(Scalar { value, tag, quoted: false }))
+        Self::Scalar(Scalar { value, tag, quoted: false })
     }
 }
 
@@ -199,33 +199,31 @@ fn replace_in(node: &mut Node, values: &Values<'_>) -> Result<(), Error> {
 
 /// A text with its variables replaced; one that is nothing but a variable takes over its type.
 fn expand(text: &str, values: &Values<'_>) -> Scalar {
+    let whole = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
+    if let Some(Replacement::Scalar(scalar)) = whole.and_then(|name| values.get(name)) {
+        return scalar.clone();
+    }
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$').filter(|at| at + 1 < rest.len()) {
         result.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        rest = match after.as_bytes()[0] {
-            b'$' => {
+        rest = match (after.as_bytes()[0], after.find(')')) {
+            (b'$', _) => {
                 result.push('$');
                 &after[1..]
             }
-            b'(' => match after.find(')') {
-                Some(end) => {
-                    let name = &after[1..end];
-                    match values.get(name) {
-                        Some(Replacement::Scalar(scalar)) if text.len() == name.len() + 3 => {
-                            return scalar.clone();
-                        }
-                        Some(Replacement::Scalar(scalar)) => result.push_str(&scalar.value),
-                        _ => result.extend(["$(", name, ")"]),
-                    }
-                    &after[end + 1..]
+            (b'(', Some(end)) => {
+                match values.get(&after[1..end]) {
+                    Some(Replacement::Scalar(scalar)) => result.push_str(&scalar.value),
+                    _ => result.extend(["$", &after[..=end]]),
                 }
-                None => {
-                    result.push_str("$(");
-                    &after[1..]
-                }
-            },
+                &after[end + 1..]
+            }
+            (b'(', None) => {
+                result.push_str("$(");
+                &after[1..]
+            }
             _ => {
                 result.push('$');
                 after

@@ -90,7 +90,7 @@ impl Build<'_> {
     pub(super) fn outermost(
         &mut self,
         loader: &Rc<Loader<'_>>,
-        file: File,
+        file: &File,
     ) -> Result<Accumulator, Error> {
         let origin = (!self.metadata.is_empty()).then(Origin::default);
         let target = Target { loader, file: &file.content, file_name: file.name, origin };
@@ -104,7 +104,7 @@ impl Build<'_> {
     ) -> Result<Accumulator, Error> {
         self.add_resources(target, &target.file.resources, &mut all)
             .map_err(|error| error.within("accumulating resources"))?;
-        self.add_config(target, &mut all)?;
+        Self::add_config(target, &mut all)?;
         self.run_generators(target, &mut all)?;
         for path in &target.file.components {
             all = self
@@ -113,11 +113,11 @@ impl Build<'_> {
         }
         self.run_transformers(target, &mut all)?;
         self.run_validators(target, &mut all)?;
-        self.add_variables(target, &mut all)?;
+        Self::add_variables(target, &mut all)?;
         Ok(all)
     }
 
-    fn add_variables(&self, target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
+    fn add_variables(target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
         let vars = &target.file.vars;
         let marked = vars.iter().try_for_each(|variable| variable.mark(&mut all.resources));
         marked.and_then(|()| variable::add(&mut all.variables, vars.iter().cloned())).map_err(
@@ -128,7 +128,7 @@ impl Build<'_> {
         )
     }
 
-    fn add_config(&self, target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
+    fn add_config(target: &Target<'_, '_>, all: &mut Accumulator) -> Result<(), Error> {
         let mut own = Config::built_in();
         for path in &target.file.configurations {
             let value = yaml::parse_strict(&target.loader.load_text(path)?).map_err(Error::from);

@@ -68,7 +68,7 @@ impl Build<'_> {
         self.metadata.clone_from(&file.content.build_metadata);
         self.set_schema(loader, &file.content, true)?;
         let sort_options = file.content.sort_options.clone();
-        let accumulated = self.outermost(loader, file)?;
+        let accumulated = self.outermost(loader, &file)?;
         self.finish(accumulated, sort_options.as_ref())
     }
 

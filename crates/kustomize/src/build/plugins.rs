@@ -128,7 +128,9 @@ impl Build<'_> {
             };
             if let Some(origin) = &target.origin {
                 let note = origin.below(target.file_name).to_yaml();
-                inline.iter_mut().for_each(|resource| note_on(resource, &note));
+                for resource in &mut inline {
+                    note_on(resource, &note);
+                }
             }
             all.resources.append_all(inline)?;
         }

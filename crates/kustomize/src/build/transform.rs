@@ -159,7 +159,7 @@ fn add_metadata_steps(
     let file = target.file;
     if !file.namespace.is_empty() {
         let namespace = Namespace {
-            namespace: file.namespace.clone(),
+            name: file.namespace.clone(),
             specs: config.namespace.clone(),
             ..Namespace::default()
         };

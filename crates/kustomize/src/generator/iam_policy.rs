@@ -1,4 +1,4 @@
-//! ServiceAccounts that stand for accounts of a cloud.
+//! Service accounts that stand for accounts of a cloud.
 
 use super::Generator;
 use crate::Error;

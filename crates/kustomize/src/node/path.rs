@@ -41,7 +41,8 @@ pub(crate) fn smart_split(path: &str, delimiter: char) -> Vec<String> {
             }
         }
         if !joined.contains('=') {
-            joined = joined.trim_matches(['[', ']']).to_owned();
+            result.push(joined.trim_matches(['[', ']']).to_owned());
+            continue;
         }
         result.push(joined);
     }

@@ -31,17 +31,17 @@ pub(crate) fn hash(node: &Node) -> Result<String, Error> {
         _ => node.to_value()?.to_json()?,
     };
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    let digits = digest.iter().take(5).flat_map(|byte| [byte >> 4, byte & 15]);
     // Names that look like words are avoided.
-    let letter = |c| match c {
-        '0' => 'g',
-        '1' => 'h',
-        '3' => 'k',
-        'a' => 'm',
-        'e' => 't',
-        c => c,
+    let letter = |digit: u8| match digit {
+        0 => 'g',
+        1 => 'h',
+        3 => 'k',
+        10 => 'm',
+        14 => 't',
+        digit => char::from_digit(u32::from(digit), 16).unwrap_or('0'),
     };
-    Ok(hex.chars().map(letter).collect())
+    Ok(digits.map(letter).collect())
 }
 
 fn content(node: &Node, kind: &str, fields: &[&str], optional: &str) -> Result<String, Error> {

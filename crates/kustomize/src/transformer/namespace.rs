@@ -13,7 +13,7 @@ use crate::schema::Schema;
 /// Puts resources into a namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Namespace {
-    pub(crate) namespace: String,
+    pub(crate) name: String,
     pub(crate) specs: Vec<FieldSpec>,
     /// Only those that are in none.
     pub(crate) unset_only: bool,
@@ -47,7 +47,7 @@ impl Namespace {
             }
         };
         Ok(Self {
-            namespace,
+            name: namespace,
             specs: specs(config)?.unwrap_or_default(),
             unset_only: config.flag("unsetOnly")?,
             subjects,
@@ -85,7 +85,7 @@ impl Namespace {
         if self.unset_only && !node.is_empty() && !node.value().is_empty() {
             return Ok(());
         }
-        node.set_scalar(&self.namespace, Tag::Str)
+        node.set_scalar(&self.name, Tag::Str)
     }
 
     fn set_subjects(&self, node: &mut Node) -> Result<(), Error> {
@@ -117,7 +117,7 @@ impl Namespace {
 
 impl Transformer for Namespace {
     fn transform(&self, resources: &mut Resources, _: &Schema) -> Result<(), Error> {
-        if self.namespace.is_empty() {
+        if self.name.is_empty() {
             return Ok(());
         }
         for resource in resources.list_mut().iter_mut().filter(|resource| !resource.is_empty()) {

@@ -73,12 +73,15 @@ impl PatchEntry {
         }
     }
 
+    /// What it says, as kustomize quotes it.
     fn config(&self) -> String {
-        let lines = [("patch", &self.patch), ("path", &self.path)].into_iter();
-        lines
-            .filter(|(_, text)| !text.is_empty())
-            .map(|(key, text)| format!("{key}: {text}\n"))
-            .collect()
+        let mut text = String::new();
+        for (key, value) in [("Patch", &self.patch), ("Path", &self.path)] {
+            if !value.is_empty() {
+                text.extend([key, ": ", value, "\n"]);
+            }
+        }
+        text
     }
 }
 

@@ -64,7 +64,7 @@ impl Target {
 
     fn set(&self, resource: &mut Resource, value: &str) -> Result<(), Error> {
         if self.field == "metadata/namespace" {
-            let namespace = Namespace { namespace: value.to_owned(), ..Namespace::default() };
+            let namespace = Namespace { name: value.to_owned(), ..Namespace::default() };
             return namespace.apply(resource);
         }
         let Some(node) = lookup_create(&mut resource.node, &split(&self.field, '/'))? else {
