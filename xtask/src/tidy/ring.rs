@@ -19,6 +19,7 @@ const RINGS: &[(&str, &[&str])] = &[
     // Pure but for a library that asks the clock.
     ("signature", &["policy"]),
     ("kustomize", &["yaml"]),
+    ("health", &[]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("apply", &[]),
@@ -72,6 +73,7 @@ const ENGINES: &[&str] = &[
     "envsubst",
     "helm",
     "kustomize",
+    "health",
 ];
 
 /// Outside libraries that only some crates may use.

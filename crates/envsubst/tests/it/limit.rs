@@ -11,10 +11,10 @@ fn render(text: &str) -> Result<String, Error> {
 }
 
 fn fault(text: &str) -> Fault {
-    match render(text) {
-        Err(Error::Substitution(fault)) => fault,
-        other => panic!("{text}: {other:?}"),
-    }
+    let Err(Error::Substitution(fault)) = render(text) else {
+        unreachable!("{text} is faulty");
+    };
+    fault
 }
 
 #[test]

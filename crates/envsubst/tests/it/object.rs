@@ -20,7 +20,8 @@ fn substituted(object: &str) -> Result<Option<String>, String> {
 }
 
 fn sorted(json: &str) -> String {
-    yaml::parse(&yaml::json_to_yaml(json).unwrap()).unwrap().to_json().unwrap()
+    let value = yaml::parse(json).expect("JSON");
+    yaml::parse(&value.to_yaml().expect("YAML")).expect("YAML").to_json().expect("JSON")
 }
 
 #[test]
