@@ -10,6 +10,17 @@ pub enum Error {
     /// Status or conditions are not of the type they have in all kinds.
     #[error("{0}")]
     Conversion(String),
+    /// An entry of `healthCheckExprs` cannot be used; waiting or trying again does not help.
+    #[error("failed to create custom status evaluator for healthchecks[{index}]: {why}")]
+    Check {
+        /// Which one.
+        index: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An expression has no verdict on the object.
+    #[error(transparent)]
+    Expression(#[from] expression::Error),
     /// A Pod is in a phase that does not exist.
     #[error("unknown phase {0}")]
     Phase(String),

@@ -1,6 +1,6 @@
 //! Fields of an object, read as the Go library reads them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Error;
 
@@ -33,10 +33,18 @@ pub(crate) fn string<'o>(object: &'o Value, path: &[&str]) -> Result<Option<&'o 
 
 /// A whole number at `path`; null is an error, as upstream.
 pub(crate) fn integer(object: &Value, path: &[&str]) -> Result<Option<i64>, Error> {
-    let value = nested(object, path).map_err(|error| error.looking_up(path))?;
-    value
-        .map(|value| value.as_i64().ok_or_else(|| wrong(path, value, "int64").looking_up(path)))
-        .transpose()
+    nested_integer(object, path).map_err(|error| error.looking_up(path))
+}
+
+/// As [`integer`], with an error that does not say what it was looked up for.
+pub(crate) fn nested_integer(object: &Value, path: &[&str]) -> Result<Option<i64>, Error> {
+    let value = nested(object, path)?;
+    value.map(|value| value.as_i64().ok_or_else(|| wrong(path, value, "int64"))).transpose()
+}
+
+/// The fields of an object.
+pub(crate) fn nested_object(object: &Value) -> Result<&Map<String, Value>, Error> {
+    object.as_object().ok_or_else(|| wrong(&[], object, "map[string]interface{}"))
 }
 
 /// A whole number at `path`, or `default` if there is none.

@@ -36,10 +36,12 @@ mod error;
 mod field;
 mod generated;
 mod generic;
+mod rules;
 mod status;
 mod workload;
 
 pub use error::Error;
 pub use generated::{has_pods, with_pods};
 pub use generic::compute;
+pub use rules::{Check, Rules};
 pub use status::{Health, Status};

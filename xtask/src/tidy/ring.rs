@@ -20,6 +20,8 @@ const RINGS: &[(&str, &[&str])] = &[
     ("signature", &["policy"]),
     ("kustomize", &["yaml"]),
     ("health", &[]),
+    ("expression", &[]),
+    ("health", &["expression"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("apply", &[]),
@@ -73,6 +75,7 @@ const ENGINES: &[&str] = &[
     "envsubst",
     "helm",
     "kustomize",
+    "expression",
     "health",
 ];
 
