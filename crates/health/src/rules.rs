@@ -1,6 +1,7 @@
 //! The rules of one Kustomization or HelmRelease.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use expression::Expression;
 use jiff::Timestamp;
@@ -43,9 +44,8 @@ impl Rules {
         for (index, check) in checks.iter().enumerate() {
             let group = check.api_version.split_once('/').map_or("", |(group, _)| group);
             let key = (group.to_owned(), check.kind.to_owned());
-            if !expressions.contains_key(&key) {
-                let read = read(check).map_err(|why| Error::Check { index, why })?;
-                expressions.insert(key, read);
+            if let Entry::Vacant(entry) = expressions.entry(key) {
+                entry.insert(read(check).map_err(|why| Error::Check { index, why })?);
             }
         }
         Ok(Self { expressions })

@@ -10,7 +10,7 @@ const WIDGET: Check<'_> = Check {
     failed: "status.phase in ['Broken', 'Running']",
 };
 
-fn widget(status: Value) -> Value {
+fn widget(status: &Value) -> Value {
     json!({
         "apiVersion": "example.com/v2",
         "kind": "Widget",
@@ -27,22 +27,22 @@ fn status(rules: &Rules, object: &Value) -> Result<Status, String> {
 #[test]
 fn expressions_are_asked_in_order() {
     let rules = Rules::new(&[WIDGET, Check { current: "true", ..WIDGET }]).unwrap();
-    let of = |phase: &str| status(&rules, &widget(json!({ "phase": phase }))).unwrap();
+    let of = |phase: &str| status(&rules, &widget(&json!({ "phase": phase }))).unwrap();
     assert_eq!(of("Starting"), Status::InProgress);
     assert_eq!(of("Broken"), Status::Failed);
     assert_eq!(of("Running"), Status::Failed, "failed is asked before current");
     assert_eq!(of("Other"), Status::InProgress);
     let rules = Rules::new(&[Check { failed: "", in_progress: "", ..WIDGET }]).unwrap();
-    let running = widget(json!({ "phase": "Running" }));
+    let running = widget(&json!({ "phase": "Running" }));
     assert_eq!(status(&rules, &running), Ok(Status::Current));
 }
 
 #[test]
 fn an_older_generation_is_in_progress_before_anything_is_asked() {
     let rules = Rules::new(&[WIDGET]).unwrap();
-    let old = widget(json!({ "observedGeneration": 1 }));
+    let old = widget(&json!({ "observedGeneration": 1 }));
     assert_eq!(status(&rules, &old), Ok(Status::InProgress));
-    let broken = widget(json!({ "observedGeneration": "1" }));
+    let broken = widget(&json!({ "observedGeneration": "1" }));
     assert_eq!(
         status(&rules, &broken),
         Err(".status.observedGeneration accessor error: 1 is of the type string, expected int64"
@@ -54,7 +54,7 @@ fn an_older_generation_is_in_progress_before_anything_is_asked() {
 fn a_missing_key_is_an_error_and_other_kinds_go_their_way() {
     let rules = Rules::new(&[WIDGET]).unwrap();
     assert_eq!(
-        status(&rules, &widget(json!({}))),
+        status(&rules, &widget(&json!({}))),
         Err("failed to evaluate the CEL expression 'status.phase == 'Starting'': \
              no such key: phase"
             .to_owned())
