@@ -251,6 +251,12 @@ impl Refused {
         refused
     }
 
+    /// A watch is to begin in the future. `Expired` is the one reason on which every client starts
+    /// over with a list.
+    pub(crate) fn never_was(wanted: u64, current: u64) -> Box<Self> {
+        Self::expired(format!("Too large resource version: {wanted}, current: {current}"))
+    }
+
     /// The server cannot do it now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Box<Self> {
         let mut refused = Self::new(503, "ServiceUnavailable", message);

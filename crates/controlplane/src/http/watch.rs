@@ -66,6 +66,9 @@ struct Watcher {
     /// When the client is told the current revision again, if it wants to.
     next_bookmark: Option<Instant>,
     cursor: u64,
+    /// The client knows of changes that never were here: it has seen another server at this
+    /// address, and would wait for ever for what is to come after them.
+    too_new: Option<Box<Refused>>,
     deadline: Instant,
     columns_sent: bool,
     failed: bool,
@@ -96,6 +99,7 @@ impl Watcher {
             initial: None,
             owes_bookmark: options.initial_events == Some(true) && options.bookmarks,
             cursor: if wanted == 0 { current } else { wanted },
+            too_new: (wanted > current).then(|| Refused::never_was(wanted, current)),
             deadline,
             next_bookmark: options.bookmarks.then(|| Instant::now() + BOOKMARK_EVERY),
             columns_sent: false,
@@ -117,6 +121,10 @@ impl Watcher {
             return None;
         }
         loop {
+            if let Some(refused) = self.too_new.take() {
+                self.failed = true;
+                return Some(error_event(&refused));
+            }
             if let Some(chunk) = self.initial_chunk() {
                 return Some(chunk);
             }

@@ -407,6 +407,39 @@ async fn an_old_watch_is_told_to_start_over() {
 }
 
 #[tokio::test]
+async fn a_watch_from_another_servers_future_is_told_to_start_over() {
+    let (_elder, client) = toy::server();
+    for n in 0..20 {
+        config_maps(&client)
+            .create(&PostParams::default(), &config_map(&format!("x{n}")))
+            .await
+            .unwrap();
+    }
+    let listed = config_maps(&client).list(&ListParams::default()).await.unwrap();
+    let from = listed.metadata.resource_version.unwrap();
+    // A server in memory that is started again knows nothing of what its clients saw.
+    let (_server, client) = toy::server();
+    let api = config_maps(&client);
+    let mut watch = api.watch(&WatchParams::default(), &from).await.unwrap().boxed();
+    match watch.try_next().await.unwrap().unwrap() {
+        WatchEvent::Error(status) => {
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
+            assert!(status.message.starts_with("Too large resource version: "), "{status:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(watch.try_next().await.unwrap().is_none(), "and that is all");
+    // What is current is no future.
+    let now = api.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let mut watch = api.watch(&WatchParams::default(), &now).await.unwrap().boxed();
+    api.create(&PostParams::default(), &config_map("y")).await.unwrap();
+    match watch.try_next().await.unwrap().unwrap() {
+        WatchEvent::Added(it) => assert_eq!(it.name_any(), "y"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn real_definitions_are_served() {
     let Some(folder) = testkit::corpus("crds") else { return };
     let (_server, client) = toy::server();
