@@ -87,7 +87,7 @@ pub(crate) async fn source(
     let reference = git.checkout.as_ref().map(|it| &it.reference);
     let reference = reference.or(repository.spec.reference.as_ref());
     let push = push(git, reference).map_err(Refused::Fail)?;
-    let remote = remote(&repository, &namespace, context).await?;
+    let remote = remote(it, (&repository, &namespace), context).await?;
     let signer = signer(it, git, context).await.map_err(Refused::Fail)?;
     let reference = reference.map(to_git).unwrap_or_default();
     Ok(Source { scope: namespace, remote, reference, push, signer })
@@ -150,8 +150,8 @@ fn to_git(it: &GitRepositoryRef) -> Reference {
 
 /// The repository on its server, with the credentials of the GitRepository.
 async fn remote(
-    repository: &GitRepository,
-    namespace: &str,
+    it: &ImageUpdateAutomation,
+    (repository, namespace): (&GitRepository, &str),
     context: &Context,
 ) -> Result<Remote, Refused> {
     let spec = &repository.spec;
@@ -179,7 +179,7 @@ async fn remote(
         remote.timeout =
             api::duration::parse(timeout).map_err(|why| Refused::Fail(why.to_string()))?;
     }
-    log_in(&mut remote, repository, data.as_ref(), context).await?;
+    log_in(&mut remote, it, (repository, data.as_ref()), context).await?;
     Ok(remote)
 }
 
@@ -197,8 +197,8 @@ fn proxy(namespace: &str, name: &str, data: &Data) -> Result<git::Proxy, Refused
 /// Logs in where the provider is more than a Secret.
 async fn log_in(
     remote: &mut Remote,
-    repository: &GitRepository,
-    data: Option<&Data>,
+    it: &ImageUpdateAutomation,
+    (repository, data): (&GitRepository, Option<&Data>),
     context: &Context,
 ) -> Result<(), Refused> {
     let has_app = data.is_some_and(|data| data.contains_key("githubAppID"));
@@ -218,7 +218,7 @@ async fn log_in(
             let data = data.filter(|_| has_app).ok_or_else(|| invalid(needed))?;
             let secret = repository.spec.secret_ref.clone().unwrap_or_default().name;
             let name = format!("{}/{secret}", repository.namespace().unwrap_or_default());
-            login::github(remote, (&name, data), context).await.map_err(unconfigured)
+            login::github(remote, it, (&name, data), context).await.map_err(unconfigured)
         }
         GitProvider::Azure => Err(invalid(
             "provider 'azure' is not supported yet; use provider 'generic' with a token in the \

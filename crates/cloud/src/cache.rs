@@ -8,22 +8,26 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+use crate::{InvolvedObject, Observer};
+
 /// What time it is; given from outside so that tests decide.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How much and how long a [`Cache`] keeps.
-#[derive(Debug, Clone, Copy)]
+/// How much and how long a [`Cache`] keeps, and who hears of it.
+#[derive(Debug, Clone)]
 pub struct CacheOptions {
     /// The most entries; the one unused longest goes first. 0 keeps nothing.
     pub max_size: usize,
     /// The longest time an entry is kept, however long it is good for.
     pub max_duration: Duration,
+    /// Hears what the cache does.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for CacheOptions {
     /// The defaults of Flux's flags `--token-cache-max-size` and `--token-cache-max-duration`.
     fn default() -> Self {
-        Self { max_size: 100, max_duration: Duration::from_hours(1) }
+        Self { max_size: 100, max_duration: Duration::from_hours(1), observer: None }
     }
 }
 
@@ -38,8 +42,17 @@ pub struct Cache<K, V> {
 
 #[derive(Debug)]
 struct Slots<K, V> {
-    by_key: HashMap<K, (Arc<Slot<V>>, u64)>,
+    by_key: HashMap<K, Entry<V>>,
     uses: u64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    slot: Arc<Slot<V>>,
+    /// When it was used last, in uses of the whole cache.
+    used: u64,
+    /// Whether there is a value in the slot.
+    filled: bool,
 }
 
 /// The lock is held while the value is fetched, so that others wait for it.
@@ -63,29 +76,86 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         clock: &Clock,
         fetch: impl Future<Output = Result<(V, Timestamp), E>>,
     ) -> Result<V, E> {
-        if self.options.max_size == 0 {
-            return fetch.await.map(|(value, _)| value);
+        self.find(key, clock, fetch).await.1
+    }
+
+    /// The same on behalf of an object, which the observer is told.
+    ///
+    /// # Errors
+    /// Those of `fetch`; nothing is kept then.
+    pub async fn get_or_fetch_for<E>(
+        &self,
+        object: &InvolvedObject<'_>,
+        key: &K,
+        clock: &Clock,
+        fetch: impl Future<Output = Result<(V, Timestamp), E>>,
+    ) -> Result<V, E> {
+        let (hit, found) = self.find(key, clock, fetch).await;
+        // Without a cache there is nothing to tell of.
+        if let Some(observer) = self.options.observer.as_ref().filter(|_| self.keeps()) {
+            observer.asked(object, hit);
+            observer.ended(found.is_ok());
+        }
+        found
+    }
+
+    fn keeps(&self) -> bool {
+        self.options.max_size > 0
+    }
+
+    /// The value, and whether it was there.
+    async fn find<E>(
+        &self,
+        key: &K,
+        clock: &Clock,
+        fetch: impl Future<Output = Result<(V, Timestamp), E>>,
+    ) -> (bool, Result<V, E>) {
+        if !self.keeps() {
+            return (false, fetch.await.map(|(value, _)| value));
         }
         let slot = self.slot(key);
-        let mut slot = slot.lock().await;
-        if let Some((value, until)) = &*slot
+        let mut content = slot.lock().await;
+        if let Some((value, until)) = &*content
             && clock() < *until
         {
-            return Ok(value.clone());
+            return (true, Ok(value.clone()));
         }
-        *slot = None;
-        let (value, until) = fetch.await?;
+        *content = None;
+        let fetched = fetch.await;
+        self.mark(key, &slot, fetched.is_ok());
+        let (value, until) = match fetched {
+            Ok(it) => it,
+            Err(error) => return (false, Err(error)),
+        };
         let now = clock();
         let life = Duration::try_from(until.duration_since(now)).unwrap_or_default();
         let kept = (life * 8 / 10).min(self.options.max_duration);
         let until = now.checked_add(kept).unwrap_or(now);
-        *slot = Some((value.clone(), until));
-        Ok(value)
+        *content = Some((value.clone(), until));
+        (false, Ok(value))
+    }
+
+    /// Notes whether there is a value in the slot, unless it was given up meanwhile.
+    fn mark(&self, key: &K, slot: &Arc<Slot<V>>, filled: bool) {
+        let mut slots = self.slots.lock();
+        let entry = slots.by_key.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.slot, slot));
+        if let Some(entry) = entry {
+            let before = std::mem::replace(&mut entry.filled, filled);
+            self.tell(i64::from(filled) - i64::from(before));
+        }
+    }
+
+    fn tell(&self, change: i64) {
+        if let Some(observer) = self.options.observer.as_ref().filter(|_| change != 0) {
+            observer.kept(change);
+        }
     }
 
     /// Forgets the value under `key`; who waits for it still gets it.
     pub fn remove(&self, key: &K) {
-        self.slots.lock().by_key.remove(key);
+        if self.slots.lock().by_key.remove(key).is_some_and(|entry| entry.filled) {
+            self.tell(-1);
+        }
     }
 
     /// How many values are kept.
@@ -101,20 +171,30 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     fn slot(&self, key: &K) -> Arc<Slot<V>> {
         let mut slots = self.slots.lock();
         slots.uses += 1;
-        let now = slots.uses;
-        if let Some((slot, used)) = slots.by_key.get_mut(key) {
-            *used = now;
-            return Arc::clone(slot);
+        let used = slots.uses;
+        if let Some(entry) = slots.by_key.get_mut(key) {
+            entry.used = used;
+            return Arc::clone(&entry.slot);
         }
         if slots.by_key.len() >= self.options.max_size {
-            let oldest = slots.by_key.iter().min_by_key(|(_, (_, used))| *used);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                slots.by_key.remove(&oldest);
-            }
+            self.evict(&mut slots);
         }
         let slot = Arc::new(Slot::new(None));
-        slots.by_key.insert(key.clone(), (Arc::clone(&slot), now));
+        let entry = Entry { slot: Arc::clone(&slot), used, filled: false };
+        slots.by_key.insert(key.clone(), entry);
         slot
+    }
+
+    /// Gives up the entry that was not used for longest.
+    fn evict(&self, slots: &mut Slots<K, V>) {
+        let oldest = slots.by_key.iter().min_by_key(|(_, entry)| entry.used);
+        let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
+        if slots.by_key.remove(&oldest).is_some_and(|entry| entry.filled) {
+            self.tell(-1);
+            if let Some(observer) = &self.options.observer {
+                observer.evicted();
+            }
+        }
     }
 }
 
@@ -215,5 +295,56 @@ mod tests {
             assert_eq!(caller.await.unwrap(), 7);
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Observer for Heard {
+        fn asked(&self, object: &InvolvedObject<'_>, hit: bool) {
+            self.0.lock().push(format!("{} {hit}", object.name));
+        }
+
+        fn ended(&self, success: bool) {
+            self.0.lock().push(format!("ended {success}"));
+        }
+
+        fn kept(&self, change: i64) {
+            self.0.lock().push(format!("kept {change:+}"));
+        }
+
+        fn evicted(&self) {
+            self.0.lock().push("evicted".to_owned());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_observer_hears_of_everything() {
+        let (clock, seconds) = clock();
+        let heard = Arc::new(Heard::default());
+        let observer: Arc<dyn Observer> = heard.clone();
+        let options = CacheOptions { max_size: 1, observer: Some(observer), ..Default::default() };
+        let cache = Cache::<u32, u32>::new(options);
+        let ask = async |key: u32, good: bool| {
+            let name = format!("o{key}");
+            let object = InvolvedObject {
+                kind: "Toy",
+                name: &name,
+                namespace: "default",
+                operation: "reconcile",
+            };
+            let until = clock().checked_add(Duration::from_secs(100)).unwrap();
+            let fetch = async move { if good { Ok((7, until)) } else { Err(()) } };
+            let _ = cache.get_or_fetch_for(&object, &key, &clock, fetch).await;
+            std::mem::take(&mut *heard.0.lock())
+        };
+        assert_eq!(ask(1, false).await, ["o1 false", "ended false"]);
+        assert_eq!(ask(1, true).await, ["kept +1", "o1 false", "ended true"]);
+        assert_eq!(ask(1, true).await, ["o1 true", "ended true"]);
+        assert_eq!(ask(2, true).await, ["kept -1", "evicted", "kept +1", "o2 false", "ended true"]);
+        seconds.fetch_add(100, Ordering::SeqCst);
+        assert_eq!(ask(2, false).await, ["kept -1", "o2 false", "ended false"]);
+        cache.remove(&2);
+        assert!(heard.0.lock().is_empty(), "there was nothing left");
     }
 }

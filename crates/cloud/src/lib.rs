@@ -34,10 +34,12 @@ mod error;
 mod exchange;
 mod gcp;
 mod login;
+mod observer;
 mod provider;
 
 pub use cache::{Cache, CacheOptions, Clock};
 pub use environment::{Endpoints, Environment};
 pub use error::Error;
 pub use login::{Cloud, Identity, Login, Request, ServiceAccount, TokenSource};
+pub use observer::{InvolvedObject, Observer};
 pub use provider::Provider;

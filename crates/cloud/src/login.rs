@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::cache::{Cache, CacheOptions, Clock};
 use crate::provider::registry_of;
-use crate::{Endpoints, Environment, Error, Provider, aws, azure, gcp};
+use crate::{Endpoints, Environment, Error, InvolvedObject, Provider, aws, azure, gcp};
 
 /// Asks the providers, and remembers what they said; cheap to clone.
 #[derive(Clone)]
@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub identity: Identity<'a>,
     /// The proxy of the object; not used for metadata services of the machine.
     pub proxy: &'a Proxy,
+    /// The object that asks, for who counts.
+    pub object: InvolvedObject<'a>,
 }
 
 /// As whom to ask.
@@ -156,7 +158,9 @@ impl Cloud {
         clock: Clock,
     ) -> Self {
         let place = Place { environment, endpoints, clock, gke: tokio::sync::OnceCell::new() };
-        Self(Arc::new(Inner { place, pool, access: Cache::new(cache), logins: Cache::new(cache) }))
+        // Of the two caches that a login goes through, upstream has the second only.
+        let access = Cache::new(CacheOptions { observer: None, ..cache.clone() });
+        Self(Arc::new(Inner { place, pool, access, logins: Cache::new(cache) }))
     }
 
     /// Credentials for the registry of a repository.
@@ -193,7 +197,7 @@ impl Cloud {
         let access = inner.access.get_or_fetch(&access_key, clock, fetch).await;
         let access = access.map_err(|error| error.during(doing))?;
         let key = LoginKey { access: access_key, registry: registry.to_owned() };
-        let login = inner.logins.get_or_fetch(&key, clock, async {
+        let login = inner.logins.get_or_fetch_for(&request.object, &key, clock, async {
             let login = exchange(request.provider, registry, access, &context).await?;
             let until = login.expires_at;
             Ok((login, until))

@@ -126,6 +126,11 @@ impl Host {
         &self.client
     }
 
+    /// The metrics that are fed.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The clock, for the few that schedule things of their own.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock

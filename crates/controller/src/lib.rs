@@ -60,6 +60,7 @@ pub mod lease;
 mod metric;
 mod outcome;
 mod patch;
+mod pprof;
 pub mod probe;
 mod queue;
 mod reconcile;

@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
 use crate::Metrics;
+pub use crate::pprof::pprof;
 
 /// `/healthz` and `/readyz`: the process answers.
 pub fn health() -> Router {

@@ -28,5 +28,6 @@ mod key;
 mod token;
 
 pub use app::{App, Installation};
+pub use cloud::InvolvedObject;
 pub use error::Error;
-pub use token::{Forge, Token, USERNAME};
+pub use token::{Caller, Forge, Token, USERNAME};

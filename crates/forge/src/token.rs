@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud::{Cache, CacheOptions, Clock};
+use cloud::{Cache, CacheOptions, Clock, InvolvedObject};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName};
 use http::{Method, StatusCode};
 use http_client::{Client, Options, Pool, Request, Response, Retry};
@@ -67,24 +67,33 @@ struct Refusal {
     message: String,
 }
 
+/// Who asks for a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The namespace of the App's Secret: tokens are not shared across namespaces.
+    pub tenant: &'a str,
+    /// The object that asks, for who counts.
+    pub object: InvolvedObject<'a>,
+}
+
 impl Forge {
     /// A forge whose tokens are cached as `cache` says.
     pub fn new(pool: Pool, clock: Clock, cache: CacheOptions) -> Self {
         Self(Arc::new(Inner { pool, clock, tokens: Cache::new(cache) }))
     }
 
-    /// A token of the App's installation, asked for by `tenant` over connections made with `http`.
+    /// A token of the App's installation, over connections made with `http`.
     ///
     /// # Errors
     /// Any of [`Error`] but the ones of [`App::parse`].
     pub async fn app_token(
         &self,
         app: &App,
-        tenant: &str,
+        caller: &Caller<'_>,
         http: &Options,
         timeout: Duration,
     ) -> Result<Token, Error> {
-        let key = (tenant.to_owned(), app.clone(), http.clone());
+        let key = (caller.tenant.to_owned(), app.clone(), http.clone());
         let fetch = async {
             let client = self.0.pool.client(http)?;
             let now = (self.0.clock)();
@@ -94,7 +103,7 @@ impl Forge {
             let until = token.expires_at;
             Ok((token, until))
         };
-        self.0.tokens.get_or_fetch(&key, &self.0.clock, fetch).await
+        self.0.tokens.get_or_fetch_for(&caller.object, &key, &self.0.clock, fetch).await
     }
 }
 

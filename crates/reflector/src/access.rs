@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use api::image::{ImageRepository, ImageRepositorySpec, RegistryProvider};
-use cloud::{Identity, Provider};
+use cloud::{Identity, InvolvedObject, Provider};
 use controller::secret::{self, Data};
 use http_client::{Options, Proxy, Roots};
 use k8s_openapi::api::{
@@ -108,7 +108,14 @@ impl Reader<'_> {
                 tokens: &tokens,
             }),
         };
-        let request = cloud::Request { provider, repository: &self.it.spec.image, identity, proxy };
+        let object = InvolvedObject {
+            kind: "ImageRepository",
+            name: &self.it.name_any(),
+            namespace: &self.namespace,
+            operation: "reconcile",
+        };
+        let repository = &self.it.spec.image;
+        let request = cloud::Request { provider, repository, identity, proxy, object };
         let login = self.context.cloud.login(&request).await.map_err(|error| error.to_string())?;
         Ok(Some(login.into()))
     }

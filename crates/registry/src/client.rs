@@ -16,7 +16,8 @@ use crate::session::{Session, SessionKey, TokenKey};
 use crate::{Access, Error, Refusal, Repository};
 
 /// Sessions and tokens kept; each is small.
-const KEPT: CacheOptions = CacheOptions { max_size: 4096, max_duration: Duration::from_hours(1) };
+const KEPT: CacheOptions =
+    CacheOptions { max_size: 4096, max_duration: Duration::from_hours(1), observer: None };
 /// Hosts whose limit is remembered although nobody waits for it.
 const KEPT_HOSTS: usize = 1024;
 

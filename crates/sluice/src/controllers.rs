@@ -2,7 +2,7 @@
 //!
 //! A new controller is one line in `all`.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use automation::AutomationReconciler;
@@ -14,6 +14,8 @@ use kube::{Client, api::ApiResource};
 use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::token::Counter;
 
 /// What the controllers are started with.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ impl Setup {
             reflector: reflector::Options::default(),
             automation: automation::Options::default(),
             git: git::Options::default(),
-            tokens: CacheOptions { max_size: 100, max_duration: Duration::from_hours(1) },
+            tokens: CacheOptions::default(),
             selection: Vec::new(),
         }
     }
@@ -133,6 +135,7 @@ struct Shared {
     pool: Pool,
     now: cloud::Clock,
     cloud: Cloud,
+    tokens: CacheOptions,
 }
 
 impl Shared {
@@ -141,14 +144,16 @@ impl Shared {
         let clock = Arc::clone(host.clock());
         let now: cloud::Clock = Arc::new(move || clock.now());
         let environment: Environment = std::env::vars().collect();
+        let counter = Arc::new(Counter(host.metrics().clone()));
+        let tokens = CacheOptions { observer: Some(counter), ..setup.tokens.clone() };
         let cloud = Cloud::new(
             environment,
             Endpoints::default(),
             pool.clone(),
-            setup.tokens,
+            tokens.clone(),
             Arc::clone(&now),
         );
-        Self { host: host.clone(), pool, now, cloud }
+        Self { host: host.clone(), pool, now, cloud, tokens }
     }
 
     fn reflector(&self, setup: &Setup) -> Result<reflector::Context> {
@@ -174,7 +179,7 @@ impl Shared {
         Ok(automation::Context {
             client: self.host.client().clone(),
             mirrors,
-            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), setup.tokens),
+            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),
             writers: automation::Writers::default(),

@@ -18,5 +18,6 @@ mod log;
 mod manifest;
 mod post;
 mod term;
+mod token;
 
 pub use cli::{command, main};

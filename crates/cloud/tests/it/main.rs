@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cloud::{
-    CacheOptions, Clock, Cloud, Endpoints, Environment, Error, Identity, Login, Provider, Request,
-    ServiceAccount, TokenSource,
+    CacheOptions, Clock, Cloud, Endpoints, Environment, Error, Identity, InvolvedObject, Login,
+    Provider, Request, ServiceAccount, TokenSource,
 };
 use http_client::{Pool, Proxy};
 use jiff::Timestamp;
@@ -58,7 +58,13 @@ impl World {
             .into_iter()
             .find(|it| it.check(repository).is_ok())
             .unwrap();
-        let request = Request { provider, repository, identity, proxy: &Proxy::Direct };
+        let object = InvolvedObject {
+            kind: "ImageRepository",
+            name: "app",
+            namespace: "apps",
+            operation: "reconcile",
+        };
+        let request = Request { provider, repository, identity, proxy: &Proxy::Direct, object };
         self.cloud.login(&request).await
     }
 }

@@ -34,7 +34,7 @@ async fn a_run_is_counted_everywhere() {
         "controller_runtime_active_workers{controller=\"toy\"} 0".into(),
         "controller_runtime_reconcile_time_seconds_count{controller=\"toy\"} 3".into(),
         format!("workqueue_adds_total{{{queue}}} 3"),
-        format!("workqueue_depth{{{queue}}} 0"),
+        format!("workqueue_depth{{{queue},priority=\"\"}} 0"),
         format!("workqueue_queue_duration_seconds_count{{{queue}}} 3"),
         format!("workqueue_work_duration_seconds_count{{{queue}}} 3"),
         format!("workqueue_unfinished_work_seconds{{{queue}}} 0"),

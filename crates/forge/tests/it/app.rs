@@ -12,7 +12,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use cloud::{CacheOptions, Clock};
-use forge::{App, Error, Forge, Token};
+use forge::{App, Caller, Error, Forge, InvolvedObject, Token};
 use http_client::secret::Secret;
 use http_client::{Options, Pool, Proxy};
 use jiff::Timestamp;
@@ -120,8 +120,18 @@ fn forge() -> (Forge, Arc<AtomicI64>) {
     (Forge::new(Pool::new("test"), clock, CacheOptions::default()), seconds)
 }
 
+fn caller(tenant: &str) -> Caller<'_> {
+    let object = InvolvedObject {
+        kind: "ImageUpdateAutomation",
+        name: "fleet",
+        namespace: tenant,
+        operation: "reconcile",
+    };
+    Caller { tenant, object }
+}
+
 async fn token(forge: &Forge, app: &App, tenant: &str) -> Result<Token, Error> {
-    forge.app_token(app, tenant, &Options::default(), Duration::from_mins(1)).await
+    forge.app_token(app, &caller(tenant), &Options::default(), Duration::from_mins(1)).await
 }
 
 #[tokio::test]
@@ -214,6 +224,6 @@ async fn the_objects_proxy_is_used() {
     let proxy = Proxy::Url(Url::parse(&format!("http://{}", hop.host())).unwrap());
     let options = Options { proxy, ..Options::default() };
     let app = github.app(&[("githubAppInstallationID", "34")]);
-    forge().0.app_token(&app, "a", &options, Duration::from_mins(1)).await.unwrap();
+    forge().0.app_token(&app, &caller("a"), &options, Duration::from_mins(1)).await.unwrap();
     assert_eq!(hop.targets(), [github.base.authority()]);
 }

@@ -163,7 +163,9 @@ fn process_registry() -> Result<prometheus::Registry> {
 fn serve(aside: &Aside, flags: &flag::Cluster, metrics: &Metrics) -> Result<()> {
     if let Some(listener) = flags.metrics_addr.bind("metrics")? {
         tracing::info!(bindAddress = %listener.local_addr()?, "serving metrics");
-        aside.serve(listener, probe::metrics(metrics.clone()))?;
+        let words = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+        let pprof = probe::pprof(&words.collect::<Vec<_>>());
+        aside.serve(listener, probe::metrics(metrics.clone()).merge(pprof))?;
     }
     if let Some(listener) = flags.health_addr.bind("health probes")? {
         tracing::info!(bindAddress = %listener.local_addr()?, "serving health probes");

@@ -5,6 +5,8 @@
 //! of client-go. Unlike upstream's image controllers, `gotk_reconcile_condition` and
 //! `gotk_suspend_status` are fed.
 
+mod token;
+
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use prometheus::{
 };
 
 use crate::Key;
+use token::TokenFamilies;
 
 const OBJECT: &[&str] = &["kind", "name", "namespace"];
 const CONTROLLER: &[&str] = &["controller"];
@@ -48,6 +51,7 @@ struct Families {
     retries: CounterVec,
     leader: GaugeVec,
     requests: CounterVec,
+    tokens: TokenFamilies,
     queues: Mutex<Vec<Weak<dyn Gauged>>>,
 }
 
@@ -208,6 +212,7 @@ impl ObjectMetrics<'_> {
         let _ = self.families.duration.remove_label_values(&self.labels);
         let _ = self.families.errors.remove_label_values(&self.labels);
         let _ = self.families.suspended.remove_label_values(&self.labels);
+        self.families.tokens.remove(&self.labels);
         for status in STATUSES {
             let labels = [a, b, c, api::meta::READY, status];
             let _ = self.families.condition.remove_label_values(&labels);
@@ -259,7 +264,7 @@ impl Families {
             reconcile_time: histogram(it, RECONCILE_TIME, CONTROLLER, RECONCILE_BUCKETS.into())?,
             workers: gauge(it, WORKERS, CONTROLLER)?,
             active_workers: gauge(it, ACTIVE_WORKERS, CONTROLLER)?,
-            depth: gauge(it, DEPTH, QUEUE)?,
+            depth: gauge(it, DEPTH, &with(QUEUE, &["priority"]))?,
             adds: counter(it, ADDS, QUEUE)?,
             queue_time: histogram(it, QUEUE_TIME, QUEUE, queue_buckets())?,
             work_time: histogram(it, WORK_TIME, QUEUE, queue_buckets())?,
@@ -268,6 +273,7 @@ impl Families {
             retries: counter(it, RETRIES, QUEUE)?,
             leader: gauge(it, LEADER, &["name"])?,
             requests: counter(it, REQUESTS, &["code", "host", "method"])?,
+            tokens: TokenFamilies::register(it)?,
             queues: Mutex::default(),
             registry,
         })
@@ -281,8 +287,9 @@ impl Families {
             let labels = [queue.name(), queue.name()];
             let longest = running.iter().max().copied().unwrap_or_default();
             let unfinished: Duration = running.iter().sum();
+            // controller-runtime leaves the priority empty unless its priority queue is on.
             #[expect(clippy::cast_precision_loss, reason = "no queue holds 2^52 objects")]
-            self.depth.with_label_values(&labels).set(depth as f64);
+            self.depth.with_label_values(&[labels[0], labels[1], ""]).set(depth as f64);
             self.unfinished.with_label_values(&labels).set(unfinished.as_secs_f64());
             self.longest.with_label_values(&labels).set(longest.as_secs_f64());
         }
