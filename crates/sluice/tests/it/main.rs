@@ -7,8 +7,11 @@
 )]
 
 mod demo;
+mod election;
 mod manual;
+mod plane;
 mod program;
+mod role;
 mod run;
 mod up;
 mod usage;

@@ -99,6 +99,11 @@ impl Running {
         }
     }
 
+    /// The lines seen so far that contain `text`.
+    pub(crate) fn seen(&self, text: &str) -> Vec<String> {
+        self.seen.iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let sent =

@@ -12,15 +12,21 @@ use tempfile::TempDir;
 use crate::program::{Running, at, sluice};
 
 /// A process that stands for election, under an upstream controller's name.
-struct Replica {
-    running: Running,
+pub(crate) struct Replica {
+    pub(crate) running: Running,
     _folder: TempDir,
 }
 
 impl Replica {
     fn start(kubeconfig: &Path) -> Self {
+        let more = ["--watch-all-namespaces=true", "--events-addr="];
+        Self::play("image-reflector-controller", kubeconfig, "default", &more)
+    }
+
+    /// Starts the binary under the name `role`, with more flags; `sluice` plays all roles.
+    pub(crate) fn play(role: &str, kubeconfig: &Path, namespace: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("image-reflector-controller");
+        let program = folder.path().join(role);
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), &program).unwrap();
         let storage = format!("--storage-path={}", folder.path().join("data").display());
         let flags = [
@@ -30,23 +36,23 @@ impl Replica {
             "--health-addr=localhost:0",
             "--log-level=info",
             "--log-encoding=json",
-            "--watch-all-namespaces=true",
-            "--events-addr=",
             "--kube-api-qps=50.5",
             "--storage-value-log-file-size=1024",
             &storage,
         ];
-        let mut command = at(&program, &flags);
-        command.env("KUBECONFIG", kubeconfig).env("RUNTIME_NAMESPACE", "default");
+        let verb: &[&str] = if role == "sluice" { &["run"] } else { &[] };
+        let mut command = at(&program, &[verb, &flags, more].concat());
+        command.env("KUBECONFIG", kubeconfig).env("RUNTIME_NAMESPACE", namespace);
         Self { running: Running::start(command), _folder: folder }
     }
 
-    fn log(&mut self, message: &str) -> Value {
+    /// The first line of its log with this message.
+    pub(crate) fn log(&mut self, message: &str) -> Value {
         serde_json::from_str(&self.running.line(&format!("\"msg\":\"{message}\""))).unwrap()
     }
 
     /// The answer of one of its own addresses.
-    fn ask(&mut self, server: &str, path: &str) -> String {
+    pub(crate) fn ask(&mut self, server: &str, path: &str) -> String {
         let line = self.log(server);
         let mut socket = TcpStream::connect(line["bindAddress"].as_str().unwrap()).unwrap();
         write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -77,6 +83,10 @@ fn replicas_take_turns(kubeconfig: &Path, host: &str) {
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
+    assert!(first.ask("serving metrics", "/debug/pprof/").contains("cmdline"));
+    assert!(first.ask("serving metrics", "/debug/pprof/heap").starts_with("HTTP/1.1 501"));
+    let cmdline = first.ask("serving metrics", "/debug/pprof/cmdline");
+    assert!(cmdline.contains("\0--enable-leader-election\0"), "{cmdline}");
     let mut second = Replica::start(kubeconfig);
     let metrics = second.ask("serving metrics", "/metrics");
     assert!(metrics.contains("image-reflector-controller-leader-election\"} 0"), "{metrics}");

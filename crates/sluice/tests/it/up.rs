@@ -66,7 +66,8 @@ impl Bench {
     }
 }
 
-async fn client(kubeconfig: &str) -> Client {
+/// A client by the text of a kubeconfig.
+pub(crate) async fn client(kubeconfig: &str) -> Client {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).unwrap();
     let options = KubeConfigOptions::default();
