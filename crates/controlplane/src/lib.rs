@@ -4,6 +4,8 @@
 //! kube::Client ──> router ─┐        ┌─ schema, fields, patch, builtin: what objects may be and become
 //! kubectl ──> your socket ─┴─ http ─┴─ object ──> store ──> log (memory or redb)
 //!                              │                    │ └──> watchers pull from the history
+//!                              ├─ account, access: who asks, and whether that is allowed
+//!                              ├─ admission: whether policies let a write through
 //!                              └─ discovery, openapi, table: what clients are told
 //!                                   collector: what follows by itself ──> store
 //! ```
@@ -29,8 +31,11 @@
 //! # }).unwrap();
 //! ```
 //! It does not: run workloads (no kubelet, no controllers of Deployments and the like), call webhooks,
-//! enforce RBAC, open sockets or read flags.
+//! open sockets or read flags.
 
+mod access;
+mod account;
+mod admission;
 mod api;
 mod builtin;
 mod catalog;
@@ -46,6 +51,7 @@ mod patch;
 mod protobuf;
 mod review;
 mod schema;
+mod selector;
 mod server;
 mod status;
 mod store;

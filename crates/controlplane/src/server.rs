@@ -1,7 +1,6 @@
 //! The server as its user sees it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::Router;
 use parking_lot::Mutex;
@@ -9,6 +8,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::access::bootstrap;
+use crate::account::Key;
 use crate::api::Api;
 use crate::catalog::NAMESPACES;
 use crate::collector::Collector;
@@ -28,8 +29,12 @@ const WINDOW: Window = Window { events: 8192, bytes: 4 << 20 };
 pub struct Options {
     /// Where state is kept; without it, it lives as long as the process.
     pub data_dir: Option<PathBuf>,
-    /// Who may use [`Server::authenticated_router`].
+    /// Who is known to [`Server::authenticated_router`], besides `ServiceAccounts` by their own tokens.
+    /// What they may do, roles and bindings say; the group `system:masters` may do everything.
     pub tokens: Vec<Token>,
+    /// Whether requests that bring no token are served as `system:anonymous`, as kube-apiserver does
+    /// unless told otherwise; else they are refused.
+    pub anonymous: bool,
 }
 
 /// A Kubernetes API server.
@@ -41,19 +46,22 @@ pub struct Server {
 impl Server {
     /// Opens the state and starts what runs beside requests.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let Options { data_dir, tokens } = options;
-        let store = match &data_dir {
-            None => Store::in_memory(WINDOW),
-            Some(folder) => Store::durable(WINDOW, Box::new(Disk::open(folder)?))?,
+        let Options { data_dir, tokens, anonymous } = options;
+        let (store, key) = match &data_dir {
+            None => (Store::in_memory(WINDOW), Key::fresh()?),
+            Some(folder) => {
+                let store = Store::durable(WINDOW, Box::new(Disk::open(folder)?))?;
+                (store, Key::kept(folder)?)
+            }
         };
-        let api = Arc::new(Api::new(store));
+        let api = Api::new(store, Logins::new(tokens), key);
         for name in FIRST_NAMESPACES {
             make_namespace(&api, name)?;
         }
+        bootstrap::ensure(&api)?;
         let collector = Mutex::new(Some(Collector::start(&api)?));
-        let logins = Arc::new(Logins::new(tokens));
         let end = CancellationToken::new();
-        Ok(Self { front: Front { api, login: Login::Trusted, logins, end }, collector })
+        Ok(Self { front: Front { api, login: Login::Trusted, anonymous, end }, collector })
     }
 
     /// The API for use in this process, as in `kube::Client::new(server.router(), "default")`:
@@ -62,7 +70,7 @@ impl Server {
         Router::new().fallback(serve).with_state(self.front.clone())
     }
 
-    /// The API for a listening socket: requests need one of [`Options::tokens`].
+    /// The API for a listening socket: each request is made by the bearer of its token.
     pub fn authenticated_router(&self) -> Router {
         let front = Front { login: Login::Token, ..self.front.clone() };
         Router::new().fallback(serve).with_state(front)

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::access::Action;
 use crate::fields;
-use crate::schema::{FieldError, aggregate};
+use crate::schema::{FieldError, aggregate, go};
 
 /// A request that is not fulfilled.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Refused {
     details: Value,
     /// A token to continue an interrupted list with.
     pub(crate) proceed: Option<String>,
+    /// Whether it is answered as mere text.
+    pub(crate) plain: bool,
 }
 
 /// The result of serving a request.
@@ -60,11 +63,14 @@ impl Refused {
             message: message.into(),
             details: Value::Null,
             proceed: None,
+            plain: false,
         })
     }
 
     fn about(code: u16, reason: &'static str, message: String, about: About<'_>) -> Box<Self> {
-        Box::new(Self { code, reason, message, details: about.details(), proceed: None })
+        let mut refused = Self::new(code, reason, message);
+        refused.details = about.details();
+        refused
     }
 
     /// The object is not there.
@@ -161,10 +167,37 @@ impl Refused {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
 
+    /// The user may not do it; `reason` is what the authorizer has to say, if anything.
+    pub(crate) fn denied(action: &Action, user: &str, reason: &str) -> Box<Self> {
+        let mut why = action.denial(user);
+        if !reason.is_empty() {
+            why = format!("{why}: {reason}");
+        }
+        let about = About { group: &action.group, what: &action.resource, name: &action.name };
+        if action.path.is_some() {
+            return Self::about(403, "Forbidden", format!("forbidden: {why}"), about);
+        }
+        Self::forbidden(about, &why)
+    }
+
     /// The request is understood and denied.
     pub(crate) fn forbidden(about: About<'_>, why: &str) -> Box<Self> {
-        let message = format!("{} {:?} is forbidden: {why}", about.qualified(), about.name);
+        let name = if about.name.is_empty() { String::new() } else { format!(" {:?}", about.name) };
+        let message = format!("{}{name} is forbidden: {why}", about.qualified());
         Self::about(403, "Forbidden", message, about)
+    }
+
+    /// A policy does not admit the request; `reason` is `Invalid` unless the policy says otherwise.
+    pub(crate) fn policy_denied(about: About<'_>, message: &str, reason: &str) -> Box<Self> {
+        let mut refused = Self::forbidden(about, message);
+        (refused.code, refused.reason) = match reason {
+            "Forbidden" => (403, "Forbidden"),
+            "Unauthorized" => (401, "Unauthorized"),
+            "RequestEntityTooLarge" => (413, "RequestEntityTooLarge"),
+            _ => (422, "Invalid"),
+        };
+        refused.details["causes"] = json!([{"message": message}]);
+        refused
     }
 
     /// An object of a namespace that is going away cannot be created.
@@ -270,6 +303,20 @@ impl Refused {
             Self::new(500, "InternalError", format!("Internal error occurred: {message}"));
         refused.details = json!({"causes": [{"message": message}]});
         refused
+    }
+
+    /// The server is at fault before it knows what the request is about.
+    pub(crate) fn plain_internal(uri: &str, why: &str) -> Box<Self> {
+        let text = format!("Internal Server Error: {}: {why}\n", go::quote(uri));
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let mut refused = Self::new(500, "", text);
+        refused.plain = true;
+        refused
+    }
+
+    /// The message.
+    pub(crate) fn text(&self) -> String {
+        self.message.clone()
     }
 
     /// The `Status` object.

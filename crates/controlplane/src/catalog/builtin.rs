@@ -110,6 +110,15 @@ pub(super) fn resources() -> Vec<Arc<Resource>> {
     RESOURCES.clone()
 }
 
+/// What requests for tokens of `ServiceAccounts` are: not served by itself.
+pub(crate) fn token_request() -> Arc<Resource> {
+    static RESOURCE: LazyLock<Arc<Resource>> = LazyLock::new(|| {
+        let group = "authentication.k8s.io/v1";
+        Arc::new(resource(&(group, "TokenRequest", "tokenrequests", "nv", "")))
+    });
+    RESOURCE.clone()
+}
+
 fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
     let (api_version, kind, plural, flags, short_names) = *row;
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));

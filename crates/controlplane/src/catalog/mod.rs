@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN};
+pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN, token_request};
 pub(crate) use custom::{establish, set_condition};
 
 use crate::fields;

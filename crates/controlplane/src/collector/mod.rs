@@ -4,6 +4,7 @@
 //! One thread hears of every change and answers with further ones, as the controllers of
 //! kube-controller-manager do. What fails is tried again every second.
 
+mod aggregate;
 mod content;
 mod owner;
 
@@ -20,7 +21,7 @@ use crate::api::Api;
 use crate::catalog::{DEFINITIONS, NAMESPACES};
 use crate::object::{DeleteOptions, Target, Write};
 use crate::status::Served;
-use crate::store::{Event, Path, ResourceId};
+use crate::store::{self, Event, Path, ResourceId};
 
 /// How long Events are kept.
 const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -39,6 +40,8 @@ enum Task {
     Leaving(ResourceId, Path),
     /// A namespace that is new.
     Settle(Path),
+    /// `ClusterRoles` that gather the rules of others.
+    Gather,
 }
 
 /// The thread.
@@ -98,6 +101,7 @@ impl Work {
 
     /// After a restart: whatever was not finished.
     fn review_everything(&mut self) {
+        self.todo.insert(Task::Gather);
         for resource in self.api.store.resources() {
             for (path, object) in self.api.store.all(&resource, "") {
                 if object.meta.deleting {
@@ -115,6 +119,9 @@ impl Work {
 
     /// Notes what an event asks for.
     fn hear(&mut self, event: &Event) {
+        if *event.resource == *aggregate::CLUSTER_ROLES {
+            self.todo.insert(Task::Gather);
+        }
         let meta = &event.object.meta;
         let place = || (event.resource.clone(), event.path.clone());
         if event.deleted {
@@ -164,6 +171,7 @@ impl Work {
                 Task::Owned(resource, path) => owner::review(&self.api, resource, path),
                 Task::Leaving(resource, path) => self.leave(resource, path),
                 Task::Settle(namespace) => settle(&self.api, namespace),
+                Task::Gather => aggregate::gather(&self.api),
             };
             if let Err(refused) = done
                 && refused.code >= 500
@@ -238,5 +246,5 @@ fn settle(api: &Api, namespace: &str) -> Served<()> {
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
     });
     let write = Write { manager: "kube-controller-manager".to_owned(), ..Write::default() };
-    futures::executor::block_on(api.create(&target, account, &write)).map(drop)
+    store::wait(api.create(&target, account, &write)).map(drop)
 }

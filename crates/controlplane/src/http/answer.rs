@@ -56,6 +56,9 @@ impl Answer {
     /// A refusal.
     pub(super) fn refused(refused: &Refused) -> Self {
         let code = StatusCode::from_u16(refused.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if refused.plain {
+            return Self::text(refused.text()).code(code);
+        }
         Self { retry_after: refused.retry_after(), ..Self::value(&refused.body()).code(code) }
     }
 

@@ -3,6 +3,8 @@
 mod accept;
 mod answer;
 mod body;
+mod impersonation;
+mod login;
 mod param;
 mod patch;
 mod read;

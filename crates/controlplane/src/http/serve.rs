@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -15,16 +14,17 @@ use super::answer::Answer;
 use super::param::Params;
 use super::render::View;
 use super::route::{self, Place, Route};
-use super::{body, patch, read, scale, watch, write};
+use super::{body, impersonation, login, patch, read, scale, watch, write};
+use crate::access::Action;
 use crate::api::Api;
 use crate::catalog::Index;
 use crate::discovery;
-use crate::object::Target;
+use crate::object::{DeleteOptions, Target, Write};
 use crate::openapi;
 use crate::review;
 use crate::status::{Refused, Served};
 use crate::table::Include;
-use crate::user::{Logins, User};
+use crate::user::User;
 
 /// How requests are told who asks.
 #[derive(Clone)]
@@ -40,8 +40,8 @@ pub(crate) enum Login {
 pub(crate) struct Front {
     pub(crate) api: Arc<Api>,
     pub(crate) login: Login,
-    /// All tokens.
-    pub(crate) logins: Arc<Logins>,
+    /// Whether those who bring no token are served too.
+    pub(crate) anonymous: bool,
     /// Ends watches.
     pub(crate) end: CancellationToken,
 }
@@ -70,43 +70,34 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn answer(&self, uri: &http::Uri, body: Body) -> Served<Reply> {
+        let user = login::user(self.front, self.headers)?;
+        let user = impersonation::user(&self.front.api, (uri, self.headers), user)?;
+        let query = uri.query().unwrap_or_default();
+        self.authorize(&user, || Action::of(&self.method, uri.path(), query))?;
         let route = route::parse(uri.path());
         if let Route::Other(segments) = &route
-            && let Some(answer) = open_to_all(segments)
+            && let Some(answer) = about_server(segments)
         {
             return Ok(Reply::Answer(answer));
         }
-        let user = self.user()?;
         let params = Params::parse(uri)?;
         match route {
-            Route::Resource(place) => self.resource(place, &params, body, &user).await,
+            Route::Resource(place) => self.resource(place, &params, body, &Arc::new(user)).await,
             route => self.document(&route).map(Reply::Answer),
         }
     }
 
-    fn user(&self) -> Served<User> {
-        let user = match &self.front.login {
-            Login::Trusted => User::administrator(),
-            Login::Token => {
-                let token = self.header(AUTHORIZATION.as_str());
-                let token = token.and_then(|h| h.strip_prefix("Bearer "));
-                let user = token.and_then(|t| self.front.logins.find(t));
-                user.ok_or_else(Refused::unauthorized)?
-            }
-        };
-        // Everybody may do everything, so everybody may act as somebody else.
-        Ok(match self.header("impersonate-user") {
-            None => user,
-            Some(name) => {
-                let groups = self.headers.get_all("impersonate-group");
-                let groups: Vec<_> = groups.iter().filter_map(|g| g.to_str().ok()).collect();
-                User::new(name, &groups)
-            }
-        })
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|v| v.to_str().ok())
+    /// Refuses what `user` may not do.
+    fn authorize(&self, user: &User, action: impl FnOnce() -> Action) -> Served<()> {
+        if user.is_privileged() {
+            return Ok(());
+        }
+        let (action, api) = (action(), &self.front.api);
+        let decision = api.access.decide(&api.store, user, &action);
+        if decision.allowed {
+            return Ok(());
+        }
+        Err(Refused::denied(&action, &user.name, &decision.reason))
     }
 
     /// Discovery and other documents.
@@ -153,7 +144,7 @@ impl Call<'_> {
         mut place: Place,
         params: &Params,
         body: Body,
-        user: &User,
+        user: &Arc<User>,
     ) -> Served<Reply> {
         let api = &self.front.api;
         let index = api.catalog.index();
@@ -175,35 +166,40 @@ impl Call<'_> {
         let view = View::new(&target.resource, accept, Include::parse(params.get("includeObject")));
         if target.resource.is_virtual || target.subresource == "token" {
             let bytes = body::read(body).await?;
-            return self.review(&target, &bytes, user).map(Reply::Answer);
+            let answer = self.review(&target, params, &bytes, user)?;
+            return finish(answer, accept).map(Reply::Answer);
         }
         if self.method == Method::GET || self.method == Method::HEAD {
             return self.read(&target, view, params, place.watch);
         }
         let bytes = body::read(body).await?;
-        let mut answer = self.write(&target, &view, params, &bytes).await?;
+        let mut answer = self.write(&target, &view, (params, &bytes), user).await?;
         answer.warnings.extend(target.resource.warning.clone());
         finish(answer, accept).map(Reply::Answer)
     }
 
     /// Answers what is not stored.
-    fn review(&self, target: &Target, bytes: &[u8], user: &User) -> Served<Answer> {
+    fn review(
+        &self,
+        target: &Target,
+        params: &Params,
+        bytes: &[u8],
+        user: &User,
+    ) -> Served<Answer> {
         if self.method != Method::POST {
             return Err(Refused::method_unknown());
         }
-        let logins = &self.front.logins;
-        let request = body::decode(self.headers, bytes)?.value;
-        let answer = if target.subresource == "token" {
-            let store = &self.front.api.store;
-            let known = store.get(&target.resource.store, &target.path()).is_some();
-            if !known {
-                return Err(Refused::not_found(target.about()));
-            }
-            review::token(target, request, logins)?
+        let api = &self.front.api;
+        let mut write = write::options(params, self.headers, "CreateOptions")?;
+        let decoded = body::decode(self.headers, bytes)?;
+        write.body_problems = decoded.problems;
+        let (answer, warnings) = if target.subresource == "token" {
+            review::token(api, target, decoded.value, &write)?
         } else {
-            review::answer(&target.resource, request, user, logins)
+            review::answer(api, target, decoded.value, user, &write)?
         };
-        Ok(Answer::value(&answer).code(StatusCode::CREATED))
+        let answer = Answer::value(&answer).code(StatusCode::CREATED);
+        Ok(Answer { warnings, ..answer })
     }
 
     fn read(&self, target: &Target, view: View, params: &Params, watch: bool) -> Served<Reply> {
@@ -230,41 +226,47 @@ impl Call<'_> {
         &self,
         target: &Target,
         view: &View,
-        params: &Params,
-        bytes: &[u8],
+        (params, bytes): (&Params, &[u8]),
+        user: &Arc<User>,
     ) -> Served<Answer> {
         let api = &self.front.api;
         let headers = self.headers;
+        let options = |kind: &str| -> Served<Write> {
+            let write = write::options(params, headers, kind)?;
+            Ok(Write { user: Some(user.clone()), ..write })
+        };
         let one = !target.name.is_empty();
         if target.subresource == "scale" {
             let patch = self.method == Method::PATCH;
             if !patch && self.method != Method::PUT {
                 return Err(Refused::method_unknown());
             }
-            let options = write::options(params, headers, "UpdateOptions")?;
+            let options = options("UpdateOptions")?;
             return scale::change(api, target, &options, (headers, bytes, patch)).await;
         }
         match (&self.method, one) {
             (&Method::POST, false) => {
-                let options = write::options(params, headers, "CreateOptions")?;
+                let options = options("CreateOptions")?;
                 let decoded = body::decode(headers, bytes)?;
                 write::create(api, target, view, options, decoded).await
             }
             (&Method::PUT, true) => {
-                let options = write::options(params, headers, "UpdateOptions")?;
+                let options = options("UpdateOptions")?;
                 let decoded = body::decode(headers, bytes)?;
                 write::replace(api, target, view, options, decoded).await
             }
             (&Method::PATCH, true) => {
-                let options = write::options(params, headers, "PatchOptions")?;
+                let options = options("PatchOptions")?;
                 patch::patch(api, target, view, options, (headers, bytes)).await
             }
             (&Method::DELETE, true) => {
                 let options = write::delete_options(params, headers, bytes)?;
+                let options = DeleteOptions { user: Some(user.clone()), ..options };
                 write::delete(api, target, view, &options).await
             }
             (&Method::DELETE, false) => {
                 let options = write::delete_options(params, headers, bytes)?;
+                let options = DeleteOptions { user: Some(user.clone()), ..options };
                 let list = params.list(&target.resource)?;
                 write::delete_collection(api, target, view, &list, &options).await
             }
@@ -305,7 +307,8 @@ fn finish(answer: Answer, accept: Accept) -> Served<Answer> {
     Ok(Answer { body: yaml.into(), content_type: "application/yaml", ..answer })
 }
 
-fn open_to_all(segments: &[String]) -> Option<Answer> {
+/// Answers about the server itself.
+fn about_server(segments: &[String]) -> Option<Answer> {
     match segments.first().map(String::as_str) {
         Some("healthz" | "livez" | "readyz") => Some(Answer::text("ok")),
         Some("version") if segments.len() == 1 => Some(Answer::value(&discovery::release())),

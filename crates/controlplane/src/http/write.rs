@@ -47,6 +47,7 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
         names_manager: !manager.is_empty(),
         force: params.flag("force"),
         validation,
+        user: None,
         body_problems: Vec::new(),
     })
 }
@@ -149,6 +150,7 @@ pub(super) fn delete_options(
         dry_run: !dry.is_empty(),
         propagation,
         grace: body["gracePeriodSeconds"].as_i64().or(params.number("gracePeriodSeconds")?),
+        user: None,
         uid: text(&body["preconditions"]["uid"]),
         revision: text(&body["preconditions"]["resourceVersion"]),
     })

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use rand::Rng;
 use serde_json::{Value, json};
 
-use super::{Outcome, Target, Write, form, kind, meta, metadata, namespace, now, text, uid};
+use super::{
+    Outcome, Target, Write, escalation, form, kind, meta, metadata, namespace, now, text, uid,
+};
+use crate::admission::Operation;
 use crate::api::Api;
 use crate::catalog::NAMESPACES;
 use crate::schema::FieldError;
@@ -40,9 +43,10 @@ impl Api {
     ) -> Served<Outcome> {
         let mut target = target.clone();
         let mut object = body;
-        let warnings = form::decode(&target, &mut object, write, false)?;
+        let mut warnings = form::decode(&target, &mut object, write, false)?;
         meta::locate(&mut target, &mut object)?;
         self.admit_creation(&target)?;
+        escalation::check(self, &target, (&object, None), write.user.as_deref())?;
         let generate = target.name.is_empty().then(|| text(&object["metadata"], "generateName"));
         let generate = generate.flatten().map(ToOwned::to_owned);
         let tries = if generate.is_some() { NAME_TRIES } else { 1 };
@@ -55,9 +59,12 @@ impl Api {
             if !tracked {
                 form::track_creation(&target, &mut object, write);
             }
-            self.prepare_creation(&target, &mut object)?;
+            let told = self.prepare_creation(&target, &mut object, write)?;
             match self.keep_creation(&target, object, write).await {
-                Ok(object) => return Ok(Outcome { object, created: true, warnings }),
+                Ok(object) => {
+                    warnings.extend(told);
+                    return Ok(Outcome { object, created: true, warnings });
+                }
                 Err(Refusal::Exists) if generate.is_some() => {}
                 Err(refusal) => return Err(target.refused(refusal)),
             }
@@ -65,8 +72,14 @@ impl Api {
         Err(Refused::generate_name(target.about()))
     }
 
-    /// Gives a new object what the server decides, and checks it.
-    fn prepare_creation(&self, target: &Target, object: &mut Value) -> Served<()> {
+    /// Gives a new object what the server decides, and checks it; gives what the client is to be
+    /// warned of.
+    fn prepare_creation(
+        &self,
+        target: &Target,
+        object: &mut Value,
+        write: &Write,
+    ) -> Served<Vec<String>> {
         let metadata = metadata(object)?;
         for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
             metadata.shift_remove(key);
@@ -81,8 +94,9 @@ impl Api {
         if !errors.is_empty() {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
+        let told = self.admit(target, (Operation::Create, object, &Value::Null), write)?;
         form::store(&target.resource, object);
-        Ok(())
+        Ok(told)
     }
 
     async fn keep_creation(
@@ -113,7 +127,6 @@ impl Api {
             delete: false,
         };
         let event = self.store.commit(change).await?;
-        self.after_write(&resource.store);
         Ok(event.object.clone())
     }
 

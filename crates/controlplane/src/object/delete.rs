@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Target, kind, meta, namespace, now};
+use super::{Target, Write, kind, meta, namespace, now};
+use crate::admission::Operation;
 use crate::api::Api;
 use crate::catalog::{DEFINITIONS, NAMESPACES};
 use crate::status::{About, Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
+use crate::user::User;
 
 /// Namespaces that cannot be deleted.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
@@ -32,6 +34,8 @@ pub(crate) struct DeleteOptions {
     pub(crate) grace: Option<i64>,
     /// The uid that the object must have.
     pub(crate) uid: Option<String>,
+    /// Who asks; nobody if the server itself does.
+    pub(crate) user: Option<Arc<User>>,
     /// The revision that the object must be at.
     pub(crate) revision: Option<String>,
 }
@@ -64,7 +68,7 @@ impl Api {
             }
             let delete = change.delete;
             match self.store.commit(change).await {
-                Ok(event) => return Ok(self.deleted(target, event.object.clone(), delete)),
+                Ok(event) => return Ok(deleted(event.object.clone(), delete)),
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
             }
@@ -84,7 +88,7 @@ impl Api {
             };
             let delete = change.delete;
             match self.store.commit_blocking(change) {
-                Ok(event) => return Ok(self.deleted(target, event.object.clone(), delete)),
+                Ok(event) => return Ok(deleted(event.object.clone(), delete)),
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
             }
@@ -113,19 +117,11 @@ impl Api {
                 delete: is_last(target, &value),
             };
             match self.store.commit_blocking(change) {
-                Ok(_) => {
-                    self.after_write(&target.resource.store);
-                    return Ok(());
-                }
+                Ok(_) => return Ok(()),
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
             }
         }
-    }
-
-    fn deleted(&self, target: &Target, object: Arc<Object>, gone: bool) -> Deleted {
-        self.after_write(&target.resource.store);
-        if gone { Deleted::Gone(object) } else { Deleted::Going(object) }
     }
 
     fn decide_delete(
@@ -145,8 +141,15 @@ impl Api {
         }
         let value = live.value();
         check_preconditions(target.about_kind(), &value, options)?;
+        let write =
+            Write { user: options.user.clone(), dry_run: options.dry_run, ..Write::default() };
+        self.admit(target, (Operation::Delete, &Value::Null, &value), &write)?;
         Ok((live, step(target, &value, options)))
     }
+}
+
+fn deleted(object: Arc<Object>, gone: bool) -> Deleted {
+    if gone { Deleted::Gone(object) } else { Deleted::Going(object) }
 }
 
 /// The change that a step of deleting makes, if any.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Target, now, text, workload};
+use crate::admission;
 use crate::api::Api;
 use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
 use crate::schema::{FieldError, Schema};
@@ -125,6 +126,10 @@ pub(super) fn before_update(api: &Api, target: &Target, old: &Value, object: &mu
 pub(super) fn validate(target: &Target, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     if target.resource.is(DEFINITIONS) {
         return validate_definition(object, old);
+    }
+    if target.resource.plural == "validatingadmissionpolicies" && target.resource.custom().is_none()
+    {
+        return admission::check(object);
     }
     Vec::new()
 }

@@ -2,9 +2,11 @@
 
 mod create;
 mod delete;
+mod escalation;
 mod form;
 mod kind;
 mod meta;
+mod review;
 mod update;
 mod workload;
 
@@ -15,11 +17,15 @@ use serde_json::{Map, Value};
 pub(crate) use delete::{CLEANUP, DeleteOptions, Deleted, FOREGROUND, ORPHAN};
 pub(crate) use form::{in_version, resets};
 pub(crate) use kind::create_on_update;
+pub(crate) use review::take_review;
 pub(crate) use update::Change;
 
+use crate::admission::{Attempt, Operation, admit};
+use crate::api::Api;
 use crate::catalog::Resource;
 use crate::status::{About, Refused, Served};
 use crate::store::{Object, Refusal};
+use crate::user::User;
 
 /// The object that a request is about.
 #[derive(Debug, Clone)]
@@ -47,6 +53,8 @@ pub(crate) struct Write {
     pub(crate) force: Option<bool>,
     /// What to do about unknown fields.
     pub(crate) validation: Validation,
+    /// Who asks; nobody if the server itself does, which is not asked for rights.
+    pub(crate) user: Option<Arc<User>>,
     /// Problems of the body that were found when it was decoded: duplicate fields.
     pub(crate) body_problems: Vec<String>,
 }
@@ -105,6 +113,20 @@ impl Target {
                 Refused::unavailable(format!("the change was not stored: {why}"))
             }
         }
+    }
+}
+
+impl Api {
+    /// Asks admission about a write of a user; what the server itself does, nobody is asked about.
+    fn admit(
+        &self,
+        target: &Target,
+        (operation, object, old): (Operation, &Value, &Value),
+        write: &Write,
+    ) -> Served<Vec<String>> {
+        let Some(user) = &write.user else { return Ok(Vec::new()) };
+        let dry_run = write.dry_run;
+        admit(self, &Attempt { target, operation, object, old, user, dry_run })
     }
 }
 

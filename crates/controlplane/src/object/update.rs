@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::delete::is_last;
-use super::{Outcome, Target, Write, carry, form, kind, meta, metadata, text};
+use super::{Outcome, Target, Write, carry, escalation, form, kind, meta, metadata, text};
+use crate::admission::Operation;
 use crate::api::Api;
 use crate::fields;
 use crate::schema::{FieldError, FieldErrorKind};
@@ -90,9 +91,10 @@ impl Api {
     ) -> Served<Attempt> {
         let old = form::in_version(&target.resource, live);
         let mut new = change.wanted(&old)?;
-        let warnings = form::decode(target, &mut new, write, change.is_patch())?;
+        let mut warnings = form::decode(target, &mut new, write, change.is_patch())?;
         check_place(target, &old, &mut new)?;
         prepare(self, target, &old, &mut new)?;
+        escalation::check(self, target, (&new, Some(&old)), write.user.as_deref())?;
         if !change.tracks_itself() {
             form::track_update(target, &old, &mut new, write);
         }
@@ -108,6 +110,7 @@ impl Api {
         if !errors.is_empty() {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
+        warnings.extend(self.admit(target, (Operation::Update, &new, &old), write)?);
         let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
         if fields::same_but_times(&old, &new) {
             return Ok(done(live.clone()));
@@ -126,10 +129,7 @@ impl Api {
             delete,
         };
         match self.store.commit(change).await {
-            Ok(event) => {
-                self.after_write(&target.resource.store);
-                Ok(done(event.object.clone()))
-            }
+            Ok(event) => Ok(done(event.object.clone())),
             Err(Refusal::Moved | Refusal::Gone) => Ok(Attempt::Lost),
             Err(refusal) => Err(target.refused(refusal)),
         }

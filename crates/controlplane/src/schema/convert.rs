@@ -62,7 +62,7 @@ fn identity(name: &str, child: &Value) -> Value {
     map.keys().filter(visible).map(|key| (key.clone(), map[key].clone())).collect()
 }
 
-fn untyped(value: &Value) -> Cel {
+pub(crate) fn untyped(value: &Value) -> Cel {
     match value {
         Value::Array(items) => Cel::List(Arc::new(items.iter().map(untyped).collect())),
         Value::Object(map) => {

@@ -13,9 +13,9 @@ use super::convert;
 use super::correlate::{Correlated, find_item};
 use super::error::{FieldError, Path};
 use super::go;
-use super::infer::TYPES;
+use super::infer::{self, TYPES};
 use super::node::{Additional, Kind, Node};
-use super::rule::Rule;
+use super::rule::{Rule, Shape};
 
 /// How many steps the nested loops of one rule may take.
 const MAX_STEPS: u64 = 1_000_000;
@@ -42,13 +42,7 @@ pub(crate) fn on_large_stack<T: Send>(job: impl FnOnce() -> T + Send) -> Result<
 /// Runs every rule below `root`; rules about transitions need `old`.
 pub(crate) fn run(new: &Value, old: Option<&Value>, root: &Node) -> Vec<FieldError> {
     let job = || {
-        let mut context = Context::default().with_all();
-        context.add_function("type", |value: Cel| -> Result<Cel, ExecutionError> {
-            Ok(type_name(&value))
-        });
-        for name in TYPES {
-            context.add_variable_from_value(*name, Cel::String((*name).to_owned().into()));
-        }
+        let context = standard_context();
         let mut runner = Runner { context: &context, errors: Vec::new(), stopped: false };
         let here = Here {
             node: root,
@@ -60,6 +54,18 @@ pub(crate) fn run(new: &Value, old: Option<&Value>, root: &Node) -> Vec<FieldErr
         runner.errors
     };
     on_large_stack(job).unwrap_or_else(|why| vec![FieldError::internal(Path::ROOT, why)])
+}
+
+/// The functions and names of types that all expressions know.
+pub(crate) fn standard_context() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    context.add_function("type", |value: Cel| -> Result<Cel, ExecutionError> {
+        Ok(type_name(&value))
+    });
+    for name in TYPES {
+        context.add_variable_from_value(*name, Cel::String((*name).to_owned().into()));
+    }
+    context
 }
 
 fn type_name(value: &Cel) -> Cel {
@@ -172,7 +178,7 @@ impl Runner<'_> {
             if rule.uses_old_self && old_self.is_none() && !rule.optional_old_self {
                 continue;
             }
-            if !is_affordable(rule, longest) {
+            if !fits(rule.shape, longest) {
                 self.errors.push(FieldError::invalid_text(path, node.kind_name(), TOO_COSTLY));
                 self.stopped = true;
                 return;
@@ -201,9 +207,14 @@ impl Runner<'_> {
 const TOO_COSTLY: &str = "validation failed due to running out of cost budget, no further \
                           validation rules will be run";
 
-fn is_affordable(rule: &Rule, longest: u64) -> bool {
-    let steps = longest.max(2).checked_pow(rule.shape.loops).unwrap_or(u64::MAX);
-    (rule.shape.loops == 0 || steps <= MAX_STEPS) && rule.shape.growth <= MAX_GROWTH
+/// Whether an expression may be started, given the longest list that it sees.
+pub(crate) fn is_affordable(expression: &IdedExpr, longest: u64) -> bool {
+    fits(infer::shape(expression), longest)
+}
+
+fn fits(shape: Shape, longest: u64) -> bool {
+    let steps = longest.max(2).checked_pow(shape.loops).unwrap_or(u64::MAX);
+    (shape.loops == 0 || steps <= MAX_STEPS) && shape.growth <= MAX_GROWTH
 }
 
 /// The number of entries of the largest list or map in `value`.
@@ -286,26 +297,37 @@ fn message(expression: &IdedExpr, context: &Context<'_>) -> Option<String> {
     good.then(|| text.to_owned())
 }
 
-/// An evaluation error as cel-go words it.
+/// An evaluation error as cel-go words it, without the rule.
+pub(crate) fn failure_text(error: &ExecutionError) -> String {
+    words(error).unwrap_or_else(|| "no such overload".to_owned())
+}
+
 fn failure(error: &ExecutionError, rule: &str) -> String {
+    let text = words(error).unwrap_or_else(|| {
+        "'no such overload': call arguments did not match a supported operator, function \
+         or macro signature for rule: "
+            .to_owned()
+    });
+    if text.ends_with("for rule: ") {
+        format!("{text}{rule}")
+    } else {
+        format!("{text} evaluating rule: {rule}")
+    }
+}
+
+fn words(error: &ExecutionError) -> Option<String> {
     use ExecutionError::{
         DivisionByZero, IndexOutOfBounds, NoSuchKey, Overflow, RemainderByZero, UndeclaredReference,
     };
-    let text = match error {
+    Some(match error {
         NoSuchKey(key) => format!("no such key: {key}"),
         DivisionByZero(_) => "division by zero".to_owned(),
         RemainderByZero(_) => "modulus by zero".to_owned(),
         Overflow(..) => "integer overflow".to_owned(),
         IndexOutOfBounds(Cel::Int(index)) => format!("index out of bounds: {index}"),
         UndeclaredReference(name) => format!("undeclared reference to '{name}'"),
-        _ => {
-            return format!(
-                "'no such overload': call arguments did not match a supported operator, function \
-                 or macro signature for rule: {rule}"
-            );
-        }
-    };
-    format!("{text} evaluating rule: {rule}")
+        _ => return None,
+    })
 }
 
 /// `optional.of(value)` or `optional.none()`, which only CEL itself can make.

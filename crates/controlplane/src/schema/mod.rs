@@ -32,6 +32,11 @@ use serde_json::Value;
 
 pub(crate) use error::{FieldError, FieldErrorKind, aggregate};
 
+pub(crate) use convert::untyped;
+pub(crate) use evaluate::{failure_text, is_affordable, on_large_stack, standard_context};
+pub(crate) use infer::TYPES;
+pub(crate) use rule::parse as parse_expression;
+
 use correlate::Correlated;
 use error::Path;
 use node::Node;

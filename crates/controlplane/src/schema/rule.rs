@@ -211,7 +211,8 @@ const MAX_LENGTH: usize = 16 << 10;
 /// recursion in the evaluator.
 const MAX_OPERATORS: usize = 1_500;
 
-fn parse(source: &str) -> Result<IdedExpr, String> {
+/// Compiles an expression of limited size.
+pub(crate) fn parse(source: &str) -> Result<IdedExpr, String> {
     if source.len() > MAX_LENGTH || operators(source) > MAX_OPERATORS {
         return Err("ERROR: <input>:-1:0: expression is too large".to_owned());
     }

@@ -15,7 +15,7 @@ mod state;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
@@ -46,11 +46,23 @@ enum Writer {
 struct Shared {
     state: RwLock<State>,
     signals: RwLock<HashMap<ResourceId, watch::Sender<u64>>>,
+    /// Hears of every changed resource before watchers do.
+    follower: OnceLock<Follower>,
     /// Hears of every change, for garbage collection.
     observer: Mutex<Option<mpsc::Sender<Arc<Event>>>>,
 }
 
+/// Is told the resource of every change.
+type Follower = Box<dyn Fn(&str) + Send + Sync>;
+
 impl Store {
+    /// Tells `follower` the resource of every change from now on, when readers see it and before
+    /// watchers hear of it. Only the first follower counts.
+    pub(crate) fn follow(&self, follower: impl Fn(&str) + Send + Sync + 'static) {
+        // A second follower would be a mistake that tests show at once.
+        let _ = self.shared.follower.set(Box::new(follower));
+    }
+
     /// A store that lives as long as the process.
     pub(crate) fn in_memory(window: Window) -> Self {
         let shared = Arc::new(Shared::new(State::new(window)));
@@ -95,10 +107,7 @@ impl Store {
     pub(crate) fn commit_blocking(&self, change: Change) -> Result<Arc<Event>, Refusal> {
         match &self.writer {
             Writer::Direct(turn) => self.commit_direct(turn, change),
-            Writer::Grouped(group) => {
-                // Not tokio's own way to block: the caller may be inside a runtime.
-                futures::executor::block_on(group.submit(change)).unwrap_or_else(|_| Err(closed()))
-            }
+            Writer::Grouped(group) => wait(group.submit(change)).unwrap_or_else(|_| Err(closed())),
         }
     }
 
@@ -176,7 +185,12 @@ impl Store {
 
 impl Shared {
     fn new(state: State) -> Self {
-        Self { state: RwLock::new(state), signals: RwLock::default(), observer: Mutex::default() }
+        Self {
+            state: RwLock::new(state),
+            signals: RwLock::default(),
+            observer: Mutex::default(),
+            follower: OnceLock::new(),
+        }
     }
 
     /// Applies decided events and wakes whoever waits for them.
@@ -186,6 +200,11 @@ impl Shared {
             state.apply(event);
         }
         drop(state);
+        if let Some(follower) = self.follower.get() {
+            for event in events {
+                follower(&event.resource);
+            }
+        }
         let signals = self.signals.read();
         for event in events {
             if let Some(signal) = signals.get(&event.resource) {
@@ -200,6 +219,12 @@ impl Shared {
             }
         }
     }
+}
+
+/// Blocks until `future` is ready. Not tokio's own way to block: the caller may be inside a runtime,
+/// which then must not make the future wait for its turn either.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    futures::executor::block_on(tokio::task::unconstrained(future))
 }
 
 fn closed() -> Refusal {

@@ -297,7 +297,8 @@ async fn nobody_gets_in_without_a_token() {
     let tokens = vec![controlplane::Token {
         token: "secret".to_owned(),
         user: "tester".to_owned(),
-        groups: vec!["testers".to_owned()],
+        uid: String::new(),
+        groups: vec!["system:masters".to_owned()],
     }];
     let options = controlplane::Options { tokens, ..controlplane::Options::default() };
     let server = controlplane::Server::open(options).unwrap();
@@ -313,7 +314,7 @@ async fn nobody_gets_in_without_a_token() {
     let who: serde_json::Value = client.request(review("secret")).await.unwrap();
     assert_eq!(
         who["status"]["userInfo"],
-        json!({"username": "tester", "groups": ["testers", "system:authenticated"]})
+        json!({"username": "tester", "groups": ["system:masters", "system:authenticated"]})
     );
     let request = http::Request::post("/api/v1/namespaces/default/serviceaccounts/default/token")
         .header("authorization", "Bearer secret")

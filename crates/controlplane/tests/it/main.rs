@@ -6,6 +6,7 @@
     reason = "helpers of tests stop at the first surprise, and say what is skipped"
 )]
 
+mod access;
 mod client;
 mod durable;
 mod kubectl;

@@ -66,7 +66,7 @@ impl Demo {
         term.done(&format!("Git server    {}", git.repository_url(REPOSITORY)));
         let setup = Setup::new(directory.path("state"));
         let address = ([127, 0, 0, 1], 0).into();
-        let mut plane = Embedded::start(directory, address).await?;
+        let mut plane = Embedded::start(directory, address, &[]).await?;
         plane.reconcile(&setup)?;
         term.done(&format!("control plane {}", plane.url));
         Ok(Self { term, started, git, registry, plane, _scratch: scratch })

@@ -22,6 +22,8 @@ pub(crate) struct Embedded {
     pub(crate) client: Client,
     pub(crate) url: String,
     pub(crate) kubeconfig: PathBuf,
+    /// The kubeconfig of each further user, by name.
+    pub(crate) users: Vec<(String, PathBuf)>,
     /// The port of the last time was taken, so this one is new.
     pub(crate) moved: bool,
     server: controlplane::Server,
@@ -41,17 +43,24 @@ struct Working {
 }
 
 impl Embedded {
-    /// Opens the state in `directory` and serves it on `address`.
-    pub(crate) async fn start(directory: Directory, address: SocketAddr) -> Result<Self> {
+    /// Opens the state in `directory` and serves it on `address`, to the administrator and to
+    /// `users`, who may do what roles are bound to them for.
+    pub(crate) async fn start(
+        directory: Directory,
+        address: SocketAddr,
+        users: &[String],
+    ) -> Result<Self> {
         let pki = Pki::ensure(&directory)?;
-        let token = admin_token(&directory)?;
+        let admin = ensure_token(&directory, "pki/admin.token")?;
+        let mut tokens = vec![token(ADMIN, &admin, &["system:masters"])];
+        for user in users {
+            let secret = ensure_token(&directory, &format!("pki/users/{user}.token"))?;
+            tokens.push(token(user, &secret, &[]));
+        }
         let server = controlplane::Server::open(controlplane::Options {
             data_dir: Some(directory.path("objects")),
-            tokens: vec![controlplane::Token {
-                token: token.clone(),
-                user: ADMIN.to_owned(),
-                groups: vec!["system:masters".to_owned()],
-            }],
+            tokens: tokens.clone(),
+            anonymous: true,
         })
         .context("cannot open the control plane")?;
         let known = directory.read_text("kubeconfig")?;
@@ -60,8 +69,14 @@ impl Embedded {
         let bound = listener.local_addr()?;
         let moved = address.port() == 0 && preferred.is_some_and(|port| port != bound.port());
         let url = kubeconfig::url(bound);
-        let text = kubeconfig::render(&url, &pki, ADMIN, &token);
+        let text = kubeconfig::render(&url, &pki, ADMIN, &admin);
         let kubeconfig = directory.write_private("kubeconfig", &text)?;
+        let written = tokens[1..].iter().map(|it| {
+            let text = kubeconfig::render(&url, &pki, &it.user, &it.token);
+            let path = directory.write_private(&format!("users/{}.kubeconfig", it.user), &text)?;
+            Ok((it.user.clone(), path))
+        });
+        let users = written.collect::<Result<_>>()?;
         let stop = CancellationToken::new();
         let router = server.authenticated_router();
         let serving =
@@ -72,6 +87,7 @@ impl Embedded {
             client,
             url,
             kubeconfig,
+            users,
             moved,
             server,
             serving,
@@ -125,12 +141,21 @@ fn definitions() -> Result<Vec<Manifest>> {
     api::crd::all().into_iter().map(definition).collect()
 }
 
-/// The administrator's token, made once for each data directory.
-fn admin_token(directory: &Directory) -> Result<String> {
-    if let Some(token) = directory.read_text("pki/admin.token")? {
+fn token(user: &str, secret: &str, groups: &[&str]) -> controlplane::Token {
+    controlplane::Token {
+        token: secret.to_owned(),
+        user: user.to_owned(),
+        uid: String::new(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    }
+}
+
+/// A token, made once for each data directory.
+fn ensure_token(directory: &Directory, name: &str) -> Result<String> {
+    if let Some(token) = directory.read_text(name)? {
         return Ok(token.trim().to_owned());
     }
     let token = format!("{:032x}{:016x}", rand::random::<u128>(), rand::random::<u64>());
-    directory.write_private("pki/admin.token", &token)?;
+    directory.write_private(name, &token)?;
     Ok(token)
 }

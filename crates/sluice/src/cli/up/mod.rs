@@ -29,7 +29,8 @@ use crate::{
 #[command(after_help = "Examples:\n  \
     sluice up -f examples/images\n  \
     sluice up -f examples/images --until ready --timeout 2m   # as a CI step\n  \
-    cat app.yaml | sluice up -f - --data-dir ./state")]
+    cat app.yaml | sluice up -f - --data-dir ./state\n  \
+    sluice up --users alice,bob   # two users without rights, to try RBAC with")]
 pub(super) struct Arguments {
     /// Manifests to apply: a file, a folder, or - for standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
@@ -40,6 +41,10 @@ pub(super) struct Arguments {
     /// Address of the API; with port 0 a free one is taken, and kept over restarts
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
+    /// Further users, each with a kubeconfig in the users folder of the data directory; they may do
+    /// nothing until a role is bound to them
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = user)]
+    users: Vec<String>,
     /// End when the objects are ready, or when nothing is left to do; exit code 1 if some are not
     /// ready then
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -73,7 +78,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::open(&data_dir(arguments.data_dir.clone())?)?;
     let mut setup = Setup::new(directory.path("state"));
     arguments.controllers.configure(&mut setup)?;
-    let mut plane = Embedded::start(directory, arguments.listen).await?;
+    let mut plane = Embedded::start(directory, arguments.listen, &arguments.users).await?;
     let outcome = tokio::select! {
         outcome = work(&mut plane, &arguments, &setup, &manifests) => outcome,
         signal = signals.next() => {
@@ -98,6 +103,9 @@ async fn work(
         term.begin("the port of the last time is taken: reload the kubeconfig");
     }
     term.command(&format!("export KUBECONFIG={}", quoted(&plane.kubeconfig)));
+    for (name, path) in &plane.users {
+        term.command(&format!("export KUBECONFIG={}   # {name}", quoted(path)));
+    }
     let started = Instant::now();
     let applied = manifest::apply(&plane.client, manifests).await?;
     for it in &applied {
@@ -114,6 +122,18 @@ async fn work(
         Until::Idle => step.idle().await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a user, which names files too.
+fn user(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@".contains(c);
+    if text.is_empty() || text.len() > 63 || text.starts_with('.') || !text.chars().all(allowed) {
+        return Err("a name has at most 63 small letters, digits, '-', '_', '.' and '@', and does not start with '.'".to_owned());
+    }
+    if text == "admin" {
+        return Err("admin is the administrator, whose kubeconfig is always written".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// The folder given, else one in the user's data folder.

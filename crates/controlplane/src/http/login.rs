@@ -1,0 +1,28 @@
+//! Who makes a request.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::serve::{Front, Login};
+use crate::account::AUDIENCE;
+use crate::status::{Refused, Served};
+use crate::user::User;
+
+/// The user of a request with `headers`.
+pub(super) fn user(front: &Front, headers: &HeaderMap) -> Served<User> {
+    if matches!(front.login, Login::Trusted) {
+        return Ok(User::administrator());
+    }
+    let found = match token(headers) {
+        Some(token) => front.api.bearer(token, &[AUDIENCE.to_owned()]).ok().map(|(user, _)| user),
+        None => front.anonymous.then(User::anonymous),
+    };
+    found.ok_or_else(Refused::unauthorized)
+}
+
+/// The bearer token, if there is one.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.trim().split_once(' ')?;
+    Some(token).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
