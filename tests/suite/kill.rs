@@ -222,8 +222,9 @@ fn seed() -> u64 {
     seed
 }
 
-fn kills() -> usize {
-    if std::env::var_os("SLUICE_FULL").is_some() { 200 } else { 5 }
+/// How often a scenario kills: a few times, or 200 times with `SLUICE_FULL`.
+fn kills(few: usize) -> usize {
+    if std::env::var_os("SLUICE_FULL").is_some() { 200 } else { few }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +232,7 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed());
     let mut victim = Victim::new().await?;
     let identities = begun(&mut victim).await?;
-    for _ in 0..kills() {
+    for _ in 0..kills(5) {
         victim.publish();
         // From before the scan to after the push, and now and then in the middle of a start.
         tokio::time::sleep(Duration::from_millis(random.random_range(0..1800))).await;
@@ -259,30 +260,66 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()> {
-    let mut victim = Victim::new().await?;
-    let identities = begun(&mut victim).await?;
+/// Publishes a tag, and has the process killed while the server runs the hook of that name.
+async fn killed_in(victim: &mut Victim, hook: &str) -> Result<()> {
     let id = victim.process.as_ref().and_then(Child::id).context("it runs")?.to_string();
-    // The commit is on the branch, and the process will never know.
-    victim.repository.install_hook("post-receive", &format!("#!/bin/sh\nkill -9 {id}\n")).await?;
+    victim.repository.install_hook(hook, &format!("#!/bin/sh\nkill -9 {id}\n")).await?;
     victim.publish();
     let mut process = victim.process.take().context("it runs")?;
     let ended = tokio::time::timeout(Duration::from_mins(1), process.wait()).await;
-    ended.context("nothing was pushed")??;
-    victim.repository.install_hook("post-receive", "#!/bin/sh\n").await?;
+    ended.with_context(|| format!("nothing was pushed: {}", victim.log()))??;
+    victim.repository.install_hook(hook, "#!/bin/sh\n").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()> {
+    let mut random = StdRng::seed_from_u64(seed());
+    let mut victim = Victim::new().await?;
+    let identities = begun(&mut victim).await?;
+    let mut lost = 0;
+    for round in 1..=kills(2) {
+        // After the branch has moved, and the process will never know; or just before.
+        let before = round > 1 && random.random_bool(0.5);
+        lost += usize::from(before);
+        killed_in(&mut victim, if before { "pre-receive" } else { "post-receive" }).await?;
+        victim.spawn(&[])?;
+        let objects = victim.answers().await?;
+        victim.settles().await?;
+        assert_eq!(victim.identities().await?, identities);
+        assert_eq!(victim.history_is_straight().await?, round + 1);
+        let pushes = victim.git.counts().pushes;
+        ensure!((round..=round + lost).contains(&pushes), "{pushes} pushes of {round} commits");
+        let head = victim.repository.head("main").await?.context("main is there")?;
+        let told = || async {
+            let events = objects.list("v1", "Event", "apps").await.unwrap_or_default();
+            let message = format!("pushed commit '{}' to branch 'main'", &head[..7]);
+            let about =
+                |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(&message));
+            events.iter().filter(about).count() == 1
+        };
+        objects.eventually("the commit is told of", told).await.with_context(|| victim.log())?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_while_it_applies_makes_every_object_once() -> Result<()> {
+    let mut random = StdRng::seed_from_u64(seed());
+    let mut victim = Victim::new().await?;
+    let manifests = victim.path("objects.yaml");
+    for _ in 0..kills(4) {
+        if random.random_bool(0.3) && victim.path("data").exists() {
+            std::fs::remove_dir_all(victim.path("data"))?;
+        }
+        victim.spawn(&["-f", text(&manifests)?])?;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..1200))).await;
+        victim.kill().await?;
+    }
+    let identities = begun(&mut victim).await?;
+    victim.kill().await?;
     victim.spawn(&[])?;
-    let objects = victim.answers().await?;
-    victim.settles().await?;
+    victim.answers().await?;
     assert_eq!(victim.identities().await?, identities);
-    assert_eq!(victim.history_is_straight().await?, 2);
-    assert_eq!(victim.git.counts().pushes, 1);
-    let head = victim.repository.head("main").await?.context("main is there")?;
-    let told = || async {
-        let events = objects.list("v1", "Event", "apps").await.unwrap_or_default();
-        let message = format!("pushed commit '{}' to branch 'main'", &head[..7]);
-        let about = |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(&message));
-        events.iter().filter(about).count() == 1
-    };
-    objects.eventually("the commit is told of", told).await
+    assert_eq!(victim.history_is_straight().await?, 1);
+    Ok(())
 }

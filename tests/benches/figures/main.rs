@@ -5,6 +5,8 @@
 //! `peer` and `ratio` are null where the tool to compare with cannot be had on the machine.
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
+mod process;
+
 use std::{
     process::ExitCode,
     time::{Duration, Instant},
@@ -12,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, stream};
-use scenarios::{Backend, World};
+use scenarios::{Backend, Objects, World};
 use serde_json::{Value, json};
 
 const IMAGES: &str = "image.toolkit.fluxcd.io/v1";
@@ -47,6 +49,17 @@ async fn main() -> Result<ExitCode> {
     let wants =
         |name: &str| wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str()));
     let mut met = true;
+    if wants("up-serves") {
+        met &= process::up_serves().await?.tell();
+    }
+    if wants("up-memory") || wants("idle-cpu") {
+        for figure in process::up_idle().await? {
+            met &= figure.tell();
+        }
+    }
+    if wants("run-memory") {
+        met &= process::run_memory().await?.tell();
+    }
     for backend in Backend::available("figures") {
         if wants("tag-to-commit") {
             met &= tag_to_commit(backend).await?.tell();
@@ -113,15 +126,7 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
         let image = world.registry.image(&name);
         [repository(&name, &image), policy(&name, &name, ">=1.0.0")]
     });
-    let created = stream::iter(objects)
-        .map(|object| {
-            let world = &world;
-            async move { create(world, &object).await }
-        })
-        .buffer_unordered(32)
-        .collect::<Vec<_>>()
-        .await;
-    created.into_iter().collect::<Result<Vec<_>>>()?;
+    create_all(&world.objects, objects).await?;
     let started = Instant::now();
     until_by(Duration::from_millis(100), Duration::from_mins(2), || async {
         let ready = ready(&world, "ImagePolicy").await + ready(&world, "ImageRepository").await;
@@ -131,7 +136,7 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
     let value = started.elapsed().as_secs_f64();
     let (target, server) = (if backend == Backend::Embedded { 10.0 } else { 20.0 }, backend);
     let time = Figure { name: "thousand-ready", value, unit: "s", target, server, n: N };
-    let value = resident()?;
+    let value = resident("self")?;
     let memory =
         Figure { name: "thousand-ready-memory", value, unit: "MiB", target: 120.0, server, n: N };
     Ok(vec![time, memory])
@@ -231,8 +236,22 @@ async fn automate(world: &World) -> Result<()> {
 }
 
 async fn create(world: &World, object: &Value) -> Result<()> {
-    let created = world.objects.create(Some("bench"), object).await?;
+    create_with(&world.objects, object).await
+}
+
+async fn create_with(objects: &Objects, object: &Value) -> Result<()> {
+    let created = objects.create(Some("bench"), object).await?;
     created.map_err(|refused| anyhow::anyhow!("{}", refused.0))
+}
+
+/// Creates many objects at once.
+async fn create_all(objects: &Objects, all: impl Iterator<Item = Value>) -> Result<()> {
+    let created = stream::iter(all)
+        .map(|object| async move { create_with(objects, &object).await })
+        .buffer_unordered(32)
+        .collect::<Vec<_>>()
+        .await;
+    created.into_iter().collect()
 }
 
 async fn request(world: &World, name: &str, n: usize) -> Result<()> {
@@ -242,7 +261,11 @@ async fn request(world: &World, name: &str, n: usize) -> Result<()> {
 }
 
 async fn ready(world: &World, kind: &str) -> usize {
-    let objects = world.objects.list(IMAGES, kind, "bench").await.unwrap_or_default();
+    ready_with(&world.objects, kind).await
+}
+
+async fn ready_with(objects: &Objects, kind: &str) -> usize {
+    let objects = objects.list(IMAGES, kind, "bench").await.unwrap_or_default();
     let is_ready = |object: &&Value| {
         let conditions = object["status"]["conditions"].as_array();
         conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True")
@@ -283,9 +306,9 @@ async fn until_by<F: Future<Output = bool>>(
     Ok(())
 }
 
-/// Memory of this process in MiB.
-fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+/// Memory of a process in MiB; `self` is this one.
+fn resident(process: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
     Ok(kib / 1024.0)
