@@ -286,6 +286,7 @@ async fn proxies_carry_services_but_not_metadata() {
         repository: REPOSITORY,
         identity: Identity::Process,
         proxy: &proxy,
+        object: crate::OBJECT,
     };
     World::new([], endpoints).cloud.login(&request).await.unwrap();
     assert_eq!(hop.targets(), [ecr.url.authority()]);

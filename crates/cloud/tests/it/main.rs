@@ -28,6 +28,14 @@ struct World {
     seconds: Arc<AtomicI64>,
 }
 
+/// Who asks in these tests.
+const OBJECT: InvolvedObject<'static> = InvolvedObject {
+    kind: "ImageRepository",
+    name: "app",
+    namespace: "apps",
+    operation: "reconcile",
+};
+
 impl World {
     fn new<'a>(
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -58,13 +66,8 @@ impl World {
             .into_iter()
             .find(|it| it.check(repository).is_ok())
             .unwrap();
-        let object = InvolvedObject {
-            kind: "ImageRepository",
-            name: "app",
-            namespace: "apps",
-            operation: "reconcile",
-        };
-        let request = Request { provider, repository, identity, proxy: &Proxy::Direct, object };
+        let (proxy, object) = (&Proxy::Direct, OBJECT);
+        let request = Request { provider, repository, identity, proxy, object };
         self.cloud.login(&request).await
     }
 }
