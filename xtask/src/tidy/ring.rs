@@ -19,8 +19,8 @@ const RINGS: &[(&str, &[&str])] = &[
     // Pure but for a library that asks the clock.
     ("signature", &["policy"]),
     ("kustomize", &["yaml"]),
-    ("health", &[]),
     ("expression", &[]),
+    ("sops", &["yaml"]),
     ("health", &["expression"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
@@ -76,6 +76,7 @@ const ENGINES: &[&str] = &[
     "helm",
     "kustomize",
     "expression",
+    "sops",
     "health",
 ];
 
@@ -83,7 +84,7 @@ const ENGINES: &[&str] = &[
 const WRAPPED: &[(&str, &[&str])] = &[
     ("gix", &["git"]),
     ("russh", &["git"]),
-    ("pgp", &["git", "helm"]),
+    ("pgp", &["git", "helm", "sops"]),
     ("oci-client", &["registry"]),
     ("object_store", &["bucket"]),
     ("sigstore-verify", &["signature"]),
