@@ -107,6 +107,8 @@ pub struct World {
 /// The controllers of a world.
 struct Controllers {
     storage: TempDir,
+    /// Where artifacts are served.
+    files: std::net::TcpListener,
     clock: Arc<dyn Clock>,
     flags: fn(&mut Setup),
     stop: std::sync::Mutex<Option<(DropGuard, tokio::task::JoinHandle<()>)>>,
@@ -135,6 +137,7 @@ impl World {
         }
         let controllers = Controllers {
             storage: tempfile::tempdir()?,
+            files: files()?,
             clock: options.clock,
             flags: options.flags,
             stop: std::sync::Mutex::new(None),
@@ -166,6 +169,19 @@ impl World {
         self.controllers.start(self.objects.client().clone(), metrics)
     }
 
+    /// Host and port at which artifacts are served.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub fn artifacts(&self) -> Result<String> {
+        Ok(self.controllers.files.local_addr()?.to_string())
+    }
+
+    /// The folder in which the controllers keep what they keep.
+    pub fn storage(&self) -> &std::path::Path {
+        self.controllers.storage.path()
+    }
+
     /// A new namespace, and the verbs of a person who works there.
     ///
     /// # Errors
@@ -180,6 +196,9 @@ impl Controllers {
     fn start(&self, client: Client, metrics: Metrics) -> Result<()> {
         let stop = CancellationToken::new();
         let mut setup = Setup::new(self.storage.path());
+        // The port stays the same when the controllers are replaced.
+        let listener = self.files.try_clone()?;
+        setup.artifact.address = listener.local_addr()?.to_string();
         (self.flags)(&mut setup);
         let host = controller::Host::new(controller::Context {
             client,
@@ -188,12 +207,26 @@ impl Controllers {
             post: None,
             stop: stop.clone(),
         });
-        let running = tokio::spawn(controllers::start(&host, &setup)?.ended());
+        let running = controllers::start(&host, &setup)?;
+        if let Some(files) = running.files() {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let stopped = stop.clone().cancelled_owned();
+            tokio::spawn(async move {
+                axum::serve(listener, files).with_graceful_shutdown(stopped).await
+            });
+        }
+        let running = tokio::spawn(running.ended());
         if let Ok(mut current) = self.stop.lock() {
             *current = Some((stop.drop_guard(), running));
         }
         Ok(())
     }
+}
+
+fn files() -> Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 async fn serve(backend: Backend) -> Result<(Server, Client)> {

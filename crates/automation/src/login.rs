@@ -1,12 +1,10 @@
 //! Logins that are more than a Secret's user and password.
 
-use std::collections::BTreeMap;
-
 use api::image::ImageUpdateAutomation;
 use controller::secret::Data;
 use forge::{App, Caller, InvolvedObject};
 use git::{Auth, Remote};
-use http_client::{Identity, Options, Proxy, Roots, secret::Secret};
+use http_client::secret::Secret;
 use kube::ResourceExt as _;
 
 use crate::Context;
@@ -28,36 +26,11 @@ pub(crate) async fn github(
             operation: "reconcile",
         },
     };
-    let options = options(remote)?;
+    let options = remote.http_options().map_err(|error| error.to_string())?;
     let token = context.forge.app_token(&app, &caller, &options, remote.timeout).await;
     let token = token.map_err(|error| error.to_string())?;
     remote.auth = Auth::Basic { username: forge::USERNAME.to_owned(), password: token.token };
     // Tokens come and go; whose mirror it is does not change with them.
     remote.identity = Some(format!("github-app/{}/{:?}", app.id, app.installation));
     Ok(())
-}
-
-/// The same CA, client certificate and proxy as for the repository.
-fn options(remote: &Remote) -> Result<Options, String> {
-    let proxy = match &remote.proxy {
-        None => Proxy::Environment,
-        Some(proxy) => {
-            let data: BTreeMap<String, Vec<u8>> = [
-                ("address", Some(&proxy.address)),
-                ("username", proxy.username.as_ref()),
-                ("password", proxy.password.as_ref()),
-            ]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.to_owned(), value?.clone().into_bytes())))
-            .collect();
-            let secret = Secret { name: "proxy", data: &data };
-            http_client::secret::proxy(secret).map_err(|error| error.to_string())?
-        }
-    };
-    let identity = remote.tls.client.clone();
-    Ok(Options {
-        roots: remote.tls.ca.clone().map_or(Roots::System, Roots::Added),
-        identity: identity.map(|(certificate, key)| Identity { certificate, key }),
-        proxy,
-    })
 }

@@ -13,24 +13,31 @@ const ELLIPSIS: &str = "...";
 
 /// What a condition says, before it is placed among the others.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim<'a> {
-    pub(crate) kind: &'a str,
-    pub(crate) status: &'static str,
-    pub(crate) reason: &'a str,
-    pub(crate) message: &'a str,
+pub struct Claim<'a> {
+    /// The type of the condition.
+    pub kind: &'a str,
+    /// `True`, `False` or `Unknown`.
+    pub status: &'static str,
+    /// What happened, in one word.
+    pub reason: &'a str,
+    /// What happened, for people.
+    pub message: &'a str,
 }
 
 /// Conditions of one object, with the generation and time that changes get.
 #[derive(Debug, Clone)]
-pub(crate) struct Conditions {
-    pub(crate) list: Vec<Condition>,
-    pub(crate) generation: i64,
-    pub(crate) now: Timestamp,
+pub struct Conditions {
+    /// The conditions, in order.
+    pub list: Vec<Condition>,
+    /// The generation that conditions get when they are set.
+    pub generation: i64,
+    /// The time that conditions get when they change.
+    pub now: Timestamp,
 }
 
 impl Conditions {
     /// Sets a condition and keeps its transition time if it says what it said before.
-    pub(crate) fn set(&mut self, claim: Claim<'_>) {
+    pub fn set(&mut self, claim: Claim<'_>) {
         let mut new = Condition {
             type_: claim.kind.to_owned(),
             status: claim.status.to_owned(),
@@ -52,12 +59,12 @@ impl Conditions {
     }
 
     /// Removes a condition.
-    pub(crate) fn remove(&mut self, kind: &str) {
+    pub fn remove(&mut self, kind: &str) {
         self.list.retain(|c| c.type_ != kind);
     }
 
     /// The condition of that type.
-    pub(crate) fn get(&self, kind: &str) -> Option<&Condition> {
+    pub fn get(&self, kind: &str) -> Option<&Condition> {
         find(&self.list, kind)
     }
 }

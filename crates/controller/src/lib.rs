@@ -72,11 +72,12 @@ mod turn;
 mod watch;
 
 pub use compute::{Compute, Panicked};
+pub use condition::{Claim, Conditions};
 pub use event::Event;
 pub use feed::Store;
 pub use host::{Context, Host, Options};
 pub use metric::Metrics;
-pub use outcome::{Next, Report, Stop, Verdict};
+pub use outcome::{Next, Report, Stop, Telling, Verdict};
 pub use reconcile::Reconcile;
 pub use reference::{Key, Reference};
 pub use request::{CountRequests, Counted};

@@ -29,6 +29,21 @@ pub struct Report<R: Reconcile> {
     pub metadata: BTreeMap<String, String>,
     /// Further events, sent after the run's own one.
     pub events: Vec<Event>,
+    /// What the run's own event is.
+    pub telling: Telling,
+}
+
+/// What the own event of a run is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// What the verdict says: an error if it is bad, else news, that the object became ready, or that
+    /// all is steady.
+    #[default]
+    Usual,
+    /// This one.
+    Instead(Event),
+    /// None.
+    Nothing,
 }
 
 impl<R: Reconcile> Report<R> {
@@ -41,6 +56,7 @@ impl<R: Reconcile> Report<R> {
             steady: None,
             metadata: BTreeMap::new(),
             events: Vec::new(),
+            telling: Telling::Usual,
         }
     }
 
@@ -228,6 +244,7 @@ pub(crate) struct Remarks {
     pub(crate) news: Option<String>,
     pub(crate) steady: Option<String>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) telling: Telling,
 }
 
 /// Turns a verdict into conditions, schedule and event. `before` are the conditions as they were
@@ -267,8 +284,13 @@ pub(crate) fn settle(
             Outcome { observed: true, finished: true, then: Then::Next(Next::Idle), event }
         }
     };
+    match remarks.telling {
+        Telling::Usual => {}
+        Telling::Instead(event) => outcome.event = Some(event),
+        Telling::Nothing => outcome.event = None,
+    }
     if let Some(event) = &mut outcome.event {
-        event.metadata = remarks.metadata;
+        event.metadata.extend(remarks.metadata);
     }
     outcome
 }
@@ -387,7 +409,7 @@ mod tests {
         let remarks = |news: Option<&str>| Remarks {
             news: news.map(str::to_owned),
             steady: Some("nothing new".into()),
-            metadata: BTreeMap::new(),
+            ..Remarks::default()
         };
         let event = |before: &[Claim<'_>], message: &str, news: Option<&str>| {
             let before = conditions(before);
@@ -401,6 +423,19 @@ mod tests {
         // A crash between progress and result: Ready is still True, but the run did not end.
         let crashed = [claim(READY, "True", "Succeeded"), progress()];
         assert_eq!(event(&crashed, "before", None), Event::info("Succeeded", "before"));
+    }
+
+    #[test]
+    fn a_run_may_have_an_event_of_its_own() {
+        let event = |telling| {
+            let remarks = Remarks { telling, ..Remarks::default() };
+            let stop = Stop::wait("NotFound", "not there", Duration::from_secs(30));
+            settle(stop.verdict().unwrap(), &[], &mut conditions(&[]), remarks).event
+        };
+        assert_eq!(event(Telling::Usual), Some(Event::error("NotFound", "not there")));
+        let trace = Event::trace("NotFound", "not there");
+        assert_eq!(event(Telling::Instead(trace.clone())), Some(trace));
+        assert_eq!(event(Telling::Nothing), None);
     }
 
     #[test]

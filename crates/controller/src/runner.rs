@@ -396,13 +396,13 @@ impl<R: Reconcile> Run<'_, R> {
 
     /// Ends a turn: status first, then events, then what is next.
     async fn report(&self, object: &R::Resource, mut turn: Turn, report: Report<R>) -> Ran {
-        let Report { mut status, verdict, news, steady, metadata, events } = report;
+        let Report { mut status, verdict, news, steady, metadata, events, telling } = report;
         let stalled = matches!(verdict, Verdict::Stall { .. });
         let empty = Vec::new();
         let before = object.status().map_or(&empty[..], Status::conditions);
         turn.conditions.now = self.runner.host.clock.now();
         turn.adopt(status.conditions());
-        let remarks = Remarks { news, steady, metadata };
+        let remarks = Remarks { news, steady, metadata, telling };
         let outcome = settle(verdict, before, &mut turn.conditions, remarks);
         status.conditions_mut().clone_from(&turn.conditions.list);
         if outcome.observed {

@@ -180,6 +180,20 @@ impl Turn {
         self.write().await
     }
 
+    /// The conditions of a status, to be changed by upstream's rules: what is set gets the generation
+    /// and the time of this run.
+    pub fn conditions_of(&self, status: &impl Status) -> Conditions {
+        let Conditions { generation, now, .. } = self.conditions;
+        Conditions { list: status.conditions().to_vec(), generation, now }
+    }
+
+    /// Takes over the fields of a status, and its conditions that are not the kit's own: what this
+    /// run writes before its end shows them, and so does the status if it ends early.
+    pub fn stage(&mut self, status: &impl Status) {
+        self.status = as_value(status);
+        self.adopt(status.conditions());
+    }
+
     /// Takes over the conditions of a report that are not the kit's own.
     pub(crate) fn adopt(&mut self, reported: &[Condition]) {
         let own = |c: &Condition| [STALLED, RECONCILING, READY].contains(&c.type_.as_str());

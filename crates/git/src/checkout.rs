@@ -74,7 +74,8 @@ impl Reference {
     }
 
     /// The revision the server has for this reference now, without fetching anything; `None` when
-    /// only a fetch can tell (ranges and commits) or the reference does not exist.
+    /// only a fetch can tell (tags of equal versions) or the reference does not exist. A commit is what
+    /// it is: the server is asked whether it lets us in, and has the branch if one is named.
     ///
     /// # Errors
     /// As for every operation; wrapped in [`Error::List`].
@@ -87,12 +88,47 @@ impl Reference {
             Kind::Branch(branch) => (format!("refs/heads/{branch}"), branch),
             Kind::Tag(tag) => (format!("refs/tags/{tag}"), tag),
             Kind::Name(name) => (checked(name)?.to_owned(), name),
-            Kind::Commit(_) | Kind::Semver(_) => return Ok(None),
+            Kind::Semver(range) => return observe_range(network, remote, range).await,
+            Kind::Commit(commit) => return self.observe_commit(network, remote, commit).await,
         };
         let listed = network.ls_remote(remote, &[&full]).await?;
         let found = listed.iter().find(|it| it.name == full);
         Ok(found.map(|it| format!("{shown}@{}", it.commit().digest())))
     }
+
+    async fn observe_commit(
+        &self,
+        network: &Network,
+        remote: &Remote,
+        commit: &str,
+    ) -> Result<Option<String>, Error> {
+        let Ok(id) = commit.parse::<Id>() else { return Ok(None) };
+        let branch = set(self.branch.as_deref());
+        let full = branch.map_or("HEAD".to_owned(), |branch| format!("refs/heads/{branch}"));
+        let listed = network.ls_remote(remote, &[&full]).await?;
+        let is_there = branch.is_none() || listed.iter().any(|it| it.name == full);
+        Ok(is_there.then(|| self.commit_revision(id)))
+    }
+
+    /// The revision of a pinned commit.
+    fn commit_revision(&self, id: Id) -> String {
+        match set(self.name.as_deref()).or(set(self.branch.as_deref())) {
+            Some(shown) => format!("{shown}@{}", id.digest()),
+            None => id.digest(),
+        }
+    }
+}
+
+async fn observe_range(
+    network: &Network,
+    remote: &Remote,
+    range: &str,
+) -> Result<Option<String>, Error> {
+    let listed = network.ls_remote(remote, &["refs/tags/"]).await?;
+    Ok(match semver::best(range, &listed).as_deref() {
+        Ok([only]) => Some(format!("{}@{}", only.tag, only.commit.digest())),
+        _ => None,
+    })
 }
 
 impl Mirrors {
@@ -153,6 +189,8 @@ impl Job<'_> {
     async fn name(&self, name: &str) -> Result<Checkout, Error> {
         let full = checked(name)?;
         match self.named(full, name).await {
+            // Who asks for the commit of a tag does not mean the tag.
+            Ok(found) if full != name => Ok(Checkout { reference: Some(name.to_owned()), ..found }),
             Err(Error::RefNotFound(_) | Error::Empty) => {
                 Err(Error::NotFound(format!("unable to resolve ref '{name}' to a specific commit")))
             }
@@ -212,12 +250,8 @@ impl Job<'_> {
             other => other.map_err(|why| self.cannot_clone(why))?,
         };
         let snapshot = fetched.snapshot(id).await.map_err(|_| unknown())?;
-        let name = set(reference.name.as_deref());
-        let revision = match name.or(branch) {
-            Some(shown) => format!("{shown}@{}", id.digest()),
-            None => id.digest(),
-        };
-        let reference = name.map(str::to_owned).or(full);
+        let revision = reference.commit_revision(id);
+        let reference = set(reference.name.as_deref()).map(str::to_owned).or(full);
         Ok(Checkout { snapshot, reference, revision, fetched })
     }
 

@@ -27,10 +27,11 @@
 //! # Ok::<(), git::Error>(())
 //! ```
 //!
-//! It does not know Kubernetes, does not check out files, does not fetch submodules or LFS objects,
-//! does not verify signatures, and gets no tokens: those of a GitHub App reach it ready-made.
+//! It does not know Kubernetes, does not check out files, does not fetch LFS objects, and gets no
+//! tokens: those of a GitHub App reach it ready-made.
 #![deny(missing_docs)]
 
+mod blob;
 mod checkout;
 mod commit;
 mod connection;
@@ -47,9 +48,12 @@ mod semver;
 mod signer;
 mod snapshot;
 mod ssh;
+mod submodule;
 mod task;
+mod verify;
 mod wording;
 
+pub use blob::Blobs;
 pub use checkout::{Checkout, Reference};
 pub use commit::{CommitMeta, Edit, NewCommit, Person};
 pub use error::Error;
@@ -61,3 +65,5 @@ pub use push::{Expected, Outcome, Push, Pushed, Refspec, Update};
 pub use remote::{Address, Auth, Proxy, Remote, Scheme, SshAuth, Tls};
 pub use signer::Signer;
 pub use snapshot::{Entry, Mode, Scan, Snapshot};
+pub use submodule::Submodule;
+pub use verify::{Signed, Tag, Trust};

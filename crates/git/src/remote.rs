@@ -231,6 +231,36 @@ impl Remote {
         Self::from_secret(url, None)
     }
 
+    /// The same certificates and proxy for requests to an HTTP interface beside the repository.
+    ///
+    /// # Errors
+    /// The proxy's address cannot be used.
+    pub fn http_options(&self) -> Result<http_client::Options, Error> {
+        let proxy = match &self.proxy {
+            None => http_client::Proxy::Environment,
+            Some(proxy) => {
+                let data = [
+                    ("address", Some(&proxy.address)),
+                    ("username", proxy.username.as_ref()),
+                    ("password", proxy.password.as_ref()),
+                ];
+                let data = data.into_iter();
+                let data = data
+                    .filter_map(|(key, value)| Some((key.to_owned(), value?.clone().into_bytes())))
+                    .collect();
+                let secret = http_client::secret::Secret { name: "proxy", data: &data };
+                http_client::secret::proxy(secret).map_err(|why| Error::Config(why.to_string()))?
+            }
+        };
+        let identity = self.tls.client.clone();
+        let roots = self.tls.ca.clone();
+        Ok(http_client::Options {
+            roots: roots.map_or(http_client::Roots::System, http_client::Roots::Added),
+            identity: identity.map(|(certificate, key)| http_client::Identity { certificate, key }),
+            proxy,
+        })
+    }
+
     pub(crate) fn shared(&self) -> Arc<Self> {
         Arc::new(self.clone())
     }

@@ -2,15 +2,17 @@
 //!
 //! A new controller is one line in `all`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::OnceCell, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use automation::AutomationReconciler;
+use axum::Router;
 use cloud::{CacheOptions, Cloud, Endpoints, Environment};
 use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
 use kube::{Client, api::ApiResource};
+use reconciler::source::{self, GitRepositoryReconciler};
 use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,10 @@ pub struct Setup {
     pub reflector: reflector::Options,
     /// How the image automation behaves.
     pub automation: automation::Options,
+    /// How the sources behave.
+    pub source: source::Options,
+    /// How artifacts are kept, and where they are said to be served.
+    pub artifact: artifact::Options,
     /// SSH settings and the name that Git servers are told.
     pub git: git::Options,
     /// How cloud tokens are kept.
@@ -44,6 +50,8 @@ impl Setup {
             options: controller::Options::default(),
             reflector: reflector::Options::default(),
             automation: automation::Options::default(),
+            source: source::Options::default(),
+            artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
             selection: Vec::new(),
@@ -59,12 +67,18 @@ impl Setup {
 pub struct Running {
     kinds: Vec<ApiResource>,
     tasks: JoinSet<()>,
+    files: Option<Router>,
 }
 
 impl Running {
     /// The kinds that have a controller.
     pub fn kinds(&self) -> &[ApiResource] {
         &self.kinds
+    }
+
+    /// The file server of the artifacts, if there is a controller that makes some.
+    pub fn files(&self) -> Option<Router> {
+        self.files.clone()
     }
 
     /// Ends when all controllers have, that is some time after their host was stopped.
@@ -99,24 +113,30 @@ pub(crate) fn host_with(
 /// When the storage cannot be used, or a controller of that name does not exist.
 pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
     let host = host.with(setup.options.clone());
-    let mut running = Running { kinds: Vec::new(), tasks: JoinSet::new() };
-    for controller in all(&host, setup)? {
+    let mut running = Running { kinds: Vec::new(), tasks: JoinSet::new(), files: None };
+    let shared = Shared::new(&host, setup);
+    for controller in all(&shared, &host, setup)? {
         running.kinds.push(controller.resource().clone());
         running.tasks.spawn(controller.run(host.clone()));
     }
+    running.files = shared.store.get().map(artifact::Store::router);
     Ok(running)
 }
 
 /// Upstream's names of the controllers that this binary has.
-pub(crate) const NAMES: [&str; 2] = [reflector::CONTROLLER, automation::CONTROLLER];
+pub(crate) const NAMES: [&str; 3] =
+    [source::CONTROLLER, reflector::CONTROLLER, automation::CONTROLLER];
 
 /// Every wanted controller.
-fn all(host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
+fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
     if let Some(unknown) = setup.selection.iter().find(|name| !NAMES.contains(&name.as_str())) {
         bail!("there is no controller '{unknown}'; there are {}", NAMES.join(", "));
     }
-    let shared = Shared::new(host, setup);
     let mut controllers = Vec::new();
+    if setup.wants(source::CONTROLLER) {
+        let context = shared.source(setup)?;
+        controllers.push(Controller::new(GitRepositoryReconciler::new(context, host)));
+    }
     if setup.wants(reflector::CONTROLLER) {
         let context = shared.reflector(setup)?;
         controllers.push(Controller::new(RepositoryReconciler::new(context.clone())));
@@ -136,6 +156,8 @@ struct Shared {
     now: cloud::Clock,
     cloud: Cloud,
     tokens: CacheOptions,
+    mirrors: OnceCell<git::Mirrors>,
+    store: OnceCell<artifact::Store>,
 }
 
 impl Shared {
@@ -153,7 +175,34 @@ impl Shared {
             tokens.clone(),
             Arc::clone(&now),
         );
-        Self { host: host.clone(), pool, now, cloud, tokens }
+        let (mirrors, store) = (OnceCell::new(), OnceCell::new());
+        Self { host: host.clone(), pool, now, cloud, tokens, mirrors, store }
+    }
+
+    fn source(&self, setup: &Setup) -> Result<source::Context> {
+        let folder = &setup.storage;
+        let trees = folder.join("trees");
+        let store = artifact::Store::open(folder, &trees, setup.artifact.clone())
+            .with_context(|| format!("cannot keep artifacts in {}", folder.display()))?;
+        Ok(source::Context {
+            client: self.host.client().clone(),
+            store: self.store.get_or_init(|| store).clone(),
+            mirrors: self.mirrors(setup)?,
+            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            options: Arc::new(setup.source.clone()),
+        })
+    }
+
+    /// The mirrors, which all controllers have in common.
+    fn mirrors(&self, setup: &Setup) -> Result<git::Mirrors> {
+        if let Some(mirrors) = self.mirrors.get() {
+            return Ok(mirrors.clone());
+        }
+        let folder = setup.storage.join("git");
+        let network = git::Network::new(setup.git.clone());
+        let mirrors = git::Mirrors::open(&folder, git::Limits::default(), network)
+            .with_context(|| format!("cannot keep mirrors in {}", folder.display()))?;
+        Ok(self.mirrors.get_or_init(|| mirrors).clone())
     }
 
     fn reflector(&self, setup: &Setup) -> Result<reflector::Context> {
@@ -172,13 +221,9 @@ impl Shared {
     }
 
     fn automation(&self, setup: &Setup) -> Result<automation::Context> {
-        let folder = setup.storage.join("git");
-        let network = git::Network::new(setup.git.clone());
-        let mirrors = git::Mirrors::open(&folder, git::Limits::default(), network)
-            .with_context(|| format!("cannot keep mirrors in {}", folder.display()))?;
         Ok(automation::Context {
             client: self.host.client().clone(),
-            mirrors,
+            mirrors: self.mirrors(setup)?,
             forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),

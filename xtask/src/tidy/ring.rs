@@ -30,12 +30,17 @@ const RINGS: &[(&str, &[&str])] = &[
     ("forge", &["http-client", "cloud"]),
     ("registry", &["http-client", "cloud"]),
     ("git", &["http-client", "version"]),
+    ("artifact", &["http-client"]),
     ("controller", &["api"]),
     // Controllers know the kit, adapters and engines, never one another.
     ("reflector", &["api", "controller", "cloud", "http-client", "policy", "registry"]),
     (
         "automation",
         &["api", "controller", "forge", "git", "gotemplate", "http-client", "registry", "setters"],
+    ),
+    (
+        "reconciler",
+        &["api", "artifact", "cloud", "controller", "forge", "git", "http-client", "registry"],
     ),
     // The host. The control plane knows nothing of GitOps.
     ("controlplane", &["yaml"]),
@@ -45,6 +50,7 @@ const RINGS: &[(&str, &[&str])] = &[
         "sluice",
         &[
             "api",
+            "artifact",
             "automation",
             "cloud",
             "controller",
@@ -54,6 +60,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "helm",
             "http-client",
             "policy",
+            "reconciler",
             "reflector",
             "registry",
             "world",
@@ -91,6 +98,10 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("redb", &["controlplane"]),
     ("reqwest", &["http-client", "git", "world"]),
     ("kube", &["api", "apply", "controller", "reflector", "automation", "sluice", "scenarios"]),
+    (
+        "kube",
+        &["api", "controller", "reflector", "automation", "reconciler", "sluice", "scenarios"],
+    ),
     ("tree-sitter", &["setters"]),
 ];
 

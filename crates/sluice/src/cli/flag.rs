@@ -63,6 +63,15 @@ pub(crate) struct Controllers {
     /// Longest time a cloud token is kept
     #[arg(long, default_value = "1h", value_parser = duration, value_name = "DURATION")]
     pub(crate) token_cache_max_duration: Duration,
+    /// How long artifacts that are no longer current are kept
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) artifact_retention_ttl: Duration,
+    /// How many artifacts of an object are kept
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) artifact_retention_records: usize,
+    /// What digests of artifacts are computed with: sha256, sha384 or sha512
+    #[arg(long, default_value = "sha256", value_parser = algorithm, value_name = "NAME")]
+    pub(crate) artifact_digest_algo: artifact::Algorithm,
     /// Key exchange algorithms for SSH, most preferred first
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) ssh_kex_algos: Vec<String>,
@@ -80,9 +89,34 @@ pub(crate) struct Cluster {
     /// Address of the health probes; 0 for none
     #[arg(long, default_value = ":9440", value_name = "ADDR")]
     pub(crate) health_addr: Address,
-    /// Where scanned tags and Git mirrors are kept
-    #[arg(long, default_value = "/data", value_name = "DIR")]
+    /// Where artifacts, Git mirrors and scanned tags are kept
+    #[arg(
+        long,
+        default_value = "/data",
+        env = "STORAGE_PATH",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) storage_path: PathBuf,
+    /// Address of the artifacts' file server
+    #[arg(
+        long,
+        default_value = ":9090",
+        env = "STORAGE_ADDRESS",
+        hide_env_values = true,
+        value_name = "ADDR"
+    )]
+    pub(crate) storage_addr: Address,
+    /// Host, and port if it is not 80, at which others find the artifacts; this host by default
+    #[arg(
+        long,
+        default_value = "",
+        env = "STORAGE_ADV_ADDR",
+        hide_env_values = true,
+        value_name = "ADDR",
+        hide_default_value = true
+    )]
+    pub(crate) storage_adv_addr: String,
     /// Without effect, for the sake of older manifests: the store has no value log
     #[arg(long, default_value_t = 1 << 28, value_name = "BYTES", hide = true)]
     pub(crate) storage_value_log_file_size: i64,
@@ -151,6 +185,16 @@ impl Controllers {
             all_branch_references: gates["GitAllBranchReferences"],
             force_push_branch: gates["GitForcePushBranch"],
         };
+        setup.source = reconciler::source::Options {
+            requeue_dependency: self.requeue_dependency,
+            object_level_workload_identity: identity,
+            default_service_account: given(&self.default_service_account),
+        };
+        setup.artifact.algorithm = self.artifact_digest_algo;
+        setup.artifact.retention = artifact::Retention {
+            ttl: self.artifact_retention_ttl,
+            records: self.artifact_retention_records,
+        };
         setup.git.kex_algorithms.clone_from(&self.ssh_kex_algos);
         setup.git.host_key_algorithms.clone_from(&self.ssh_hostkey_algos);
         setup.tokens.max_size = self.token_cache_max_size;
@@ -190,6 +234,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     api::duration::parse(text).map_err(|error| {
         format!("'{text}' is no duration ({error}); write it like 30s, 5m or 1h30m")
     })
+}
+
+/// Reads the name of a digest's algorithm.
+fn algorithm(text: &str) -> Result<artifact::Algorithm, String> {
+    text.parse().map_err(|error: artifact::Error| error.to_string())
 }
 
 /// Checks the form of a label selector: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`,
@@ -236,6 +285,16 @@ impl Address {
             None => TcpListener::bind(&self.text),
         };
         bound.map(Some).with_context(|| format!("cannot listen on {} for {what}", self.text))
+    }
+
+    /// What others call this address if nobody says otherwise: its host, the machine's name where it
+    /// is every address of the machine, with the port.
+    pub(crate) fn advertised(&self, hostname: &str) -> String {
+        match self.text.rsplit_once(':') {
+            Some(("", port)) => format!("localhost:{port}"),
+            Some(("0.0.0.0", port)) => format!("{hostname}:{port}"),
+            _ => self.text.clone(),
+        }
     }
 
     fn is_nowhere(&self) -> bool {

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{error, flag, signal::Signals};
 use crate::{
     controllers::{self, NAMES, Setup},
+    host::listen::plain as serve_files,
     log,
     post::Poster,
 };
@@ -83,6 +84,7 @@ async fn manage(arguments: &Arguments) -> Result<()> {
     let aside = Aside::start("probes").context("cannot start the thread for probes")?;
     let post = post(&arguments.behaviour.events_addr)?;
     let stop = CancellationToken::new();
+    let files = files(arguments)?;
     let mut candidates = Candidates::stand(arguments, &metrics, &aside)?;
     serve(&aside, &arguments.cluster, &metrics)?;
     let elected = candidates.elected.clone();
@@ -94,6 +96,9 @@ async fn manage(arguments: &Arguments) -> Result<()> {
         let running = controllers::start(&host, &setup)?;
         let kinds: Vec<&str> = running.kinds().iter().map(|it| it.kind.as_str()).collect();
         tracing::info!(kinds = kinds.join(","), "starting manager");
+        if let (Some(router), Some(listener)) = (running.files(), files) {
+            tokio::spawn(serve_files(listener, router, host.stop().clone()));
+        }
         running.ended().await;
         anyhow::Ok(())
     });
@@ -119,6 +124,11 @@ fn setup(arguments: &Arguments) -> Result<Setup> {
     let mut setup = Setup::new(arguments.cluster.storage_path.clone());
     setup.selection.clone_from(&arguments.controllers);
     arguments.behaviour.configure(&mut setup)?;
+    let cluster = &arguments.cluster;
+    setup.artifact.address = match cluster.storage_adv_addr.as_str() {
+        "" => cluster.storage_addr.advertised(&hostname()),
+        given => given.to_owned(),
+    };
     setup.options.namespace = namespace(arguments)?;
     Ok(setup)
 }
@@ -172,6 +182,18 @@ fn serve(aside: &Aside, flags: &flag::Cluster, metrics: &Metrics) -> Result<()> 
         aside.serve(listener, probe::health())?;
     }
     Ok(())
+}
+
+/// Binds the socket of the artifacts, if there is a controller that makes some.
+fn files(arguments: &Arguments) -> Result<Option<tokio::net::TcpListener>> {
+    let selection = &arguments.controllers;
+    if !selection.is_empty() && !selection.iter().any(|it| it == reconciler::source::CONTROLLER) {
+        return Ok(None);
+    }
+    let Some(listener) = arguments.cluster.storage_addr.bind("artifacts")? else { return Ok(None) };
+    tracing::info!(bindAddress = %listener.local_addr()?, "serving artifacts");
+    listener.set_nonblocking(true)?;
+    Ok(Some(tokio::net::TcpListener::from_std(listener)?))
 }
 
 fn post(address: &str) -> Result<Option<(Arc<dyn Post>, String)>> {

@@ -67,7 +67,7 @@ impl Demo {
         let setup = Setup::new(directory.path("state"));
         let address = ([127, 0, 0, 1], 0).into();
         let mut plane = Embedded::start(directory, address, &[]).await?;
-        plane.reconcile(&setup)?;
+        plane.reconcile(&setup).await?;
         term.done(&format!("control plane {}", plane.url));
         Ok(Self { term, started, git, registry, plane, _scratch: scratch })
     }

@@ -1,6 +1,10 @@
 //! The embedded control plane with its socket, its kubeconfig, its CRDs and its controllers.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result};
 use controller::{Host, clock};
@@ -98,10 +102,16 @@ impl Embedded {
     }
 
     /// Starts the controllers. What was applied before is known to them at once, in any order.
-    pub(crate) fn reconcile(&mut self, setup: &Setup) -> Result<()> {
+    pub(crate) async fn reconcile(&mut self, setup: &Setup) -> Result<()> {
         let clock = Arc::new(clock::System);
         let host = controllers::host(self.client.clone(), clock, self.stop.clone())?;
-        let running: Running = controllers::start(&host, setup)?;
+        let files = listen::bind((Ipv4Addr::LOCALHOST, 0).into(), None).await?;
+        let mut setup = setup.clone();
+        setup.artifact.address = files.local_addr()?.to_string();
+        let running: Running = controllers::start(&host, &setup)?;
+        if let Some(router) = running.files() {
+            tokio::spawn(listen::plain(files, router, self.stop.clone()));
+        }
         let kinds = running.kinds().to_vec();
         let running = tokio::spawn(running.ended());
         self.working = Some(Working { host, kinds, running });

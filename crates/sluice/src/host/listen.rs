@@ -27,6 +27,12 @@ pub(crate) async fn bind(address: SocketAddr, preferred: Option<u16>) -> Result<
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
+/// Serves `router` until `stop`.
+pub(crate) async fn plain(listener: TcpListener, router: Router, stop: CancellationToken) {
+    // Serving ends by the signal only; single connections fail on their own.
+    let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+}
+
 /// Serves `router` over TLS until `stop`.
 pub(crate) async fn tls(
     listener: TcpListener,

@@ -111,7 +111,7 @@ async fn work(
     for it in &applied {
         term.line(&it.to_string());
     }
-    plane.reconcile(setup)?;
+    plane.reconcile(setup).await?;
     let Some(what) = arguments.until else {
         term.begin("reconciling until interrupted");
         return std::future::pending().await;

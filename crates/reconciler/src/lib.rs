@@ -1,0 +1,12 @@
+//! What is fetched, built and applied.
+//!
+//! ```text
+//! Git, registries, charts, buckets ──> source ──> artifacts on disk, told in the status
+//! ```
+//!
+//! Invariants: controllers meet in API objects and in the artifact store, never in each other; what a
+//! source had stays, and is served, until there is something new.
+//!
+//! It knows neither Git's wire (`git`) nor how artifacts are kept (`artifact`).
+
+pub mod source;
