@@ -13,7 +13,7 @@ fn wrong_usage_ends_with_2() {
         (vec!["run", "--watch-label-selector=a=b=c"], "write it like key=value"),
         (vec!["up", "--until", "ready", "--timeout", "soon"], "write it like 30s"),
         (vec!["up", "--timeout", "3s"], "--until"),
-        (vec!["run", "--controllers=all"], "[possible values: image-reflector-controller, "),
+        (vec!["run", "--controllers=all"], "[possible values: source-controller, "),
         (vec!["registry", "app"], "must read name=tag,tag"),
     ] {
         let outcome = finish(sluice(&arguments));

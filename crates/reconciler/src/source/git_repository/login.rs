@@ -1,7 +1,7 @@
 //! Logins that are more than a Secret's user and password.
 
-use controller::secret::Data;
 use api::source::GitRepository;
+use controller::secret::Data;
 use forge::{App, Caller, InvolvedObject};
 use git::{Auth, Remote};
 use http_client::secret::Secret;
