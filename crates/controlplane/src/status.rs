@@ -297,6 +297,17 @@ impl Refused {
         refused
     }
 
+    /// A budget does not allow to evict a Pod.
+    pub(crate) fn disruption(why: &str, seconds: u64) -> Box<Self> {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut refused = Self::new(429, "TooManyRequests", message);
+        refused.details = json!({"causes": [{"reason": "DisruptionBudget", "message": why}]});
+        if seconds > 0 {
+            refused.details["retryAfterSeconds"] = json!(seconds);
+        }
+        refused
+    }
+
     /// The server is at fault.
     pub(crate) fn internal(message: &str) -> Box<Self> {
         let mut refused =

@@ -4,6 +4,7 @@
 //! git         `git http-backend` behind HTTP(S)      ssh    the machine's own sshd
 //! registry    an OCI registry in memory              proxy  HTTP and SOCKS5 proxies
 //! kubernetes  etcd, kube-apiserver, kube-controller-manager
+//! simulator   plays kubelet and workload controllers on an API server
 //! ```
 //!
 //! Invariants: everything listens on loopback and ends when it is dropped; what a test compares
@@ -15,5 +16,6 @@ pub mod kubernetes;
 mod listen;
 pub mod proxy;
 pub mod registry;
+pub mod simulator;
 pub mod ssh;
 mod tls;

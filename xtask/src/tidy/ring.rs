@@ -44,7 +44,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ),
     // The host. The control plane knows nothing of GitOps.
     ("controlplane", &["yaml"]),
-    ("world", &[]),
+    ("world", &["controller"]),
     ("testkit", &[]),
     (
         "sluice",
@@ -102,6 +102,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
         "kube",
         &["api", "controller", "reflector", "automation", "reconciler", "sluice", "scenarios"],
     ),
+    ("kube", &["api", "controller", "reflector", "automation", "sluice", "scenarios", "world"]),
     ("tree-sitter", &["setters"]),
 ];
 

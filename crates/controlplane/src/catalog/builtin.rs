@@ -12,8 +12,9 @@ pub(crate) const NAME_COLUMN: &str = "Name must be unique within a namespace. Is
 pub(crate) const AGE_COLUMN: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// group/version, kind, plural, flags (n namespaced, s status, c scale, a category `all`,
-/// v answered and not stored), short names.
+/// r read only, p category `api-extensions`, v answered and not stored), short names.
 const TABLE: &[(&str, &str, &str, &str, &str)] = &[
+    ("v1", "ComponentStatus", "componentstatuses", "r", "cs"),
     ("v1", "ConfigMap", "configmaps", "n", "cm"),
     ("v1", "Endpoints", "endpoints", "n", "ep"),
     ("v1", "Event", "events", "n", "ev"),
@@ -70,12 +71,14 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", "v", ""),
     ("authorization.k8s.io/v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", "v", ""),
     ("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", "v", ""),
+    ("apiregistration.k8s.io/v1", "APIService", "apiservices", "sp", ""),
     ("apps/v1", "ControllerRevision", "controllerrevisions", "n", ""),
     ("apps/v1", "DaemonSet", "daemonsets", "nsa", "ds"),
     ("apps/v1", "Deployment", "deployments", "nsca", "deploy"),
     ("apps/v1", "ReplicaSet", "replicasets", "nsca", "rs"),
     ("apps/v1", "StatefulSet", "statefulsets", "nsca", "sts"),
     ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "nsa", "hpa"),
+    ("autoscaling/v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "nsa", "hpa"),
     ("batch/v1", "CronJob", "cronjobs", "nsa", "cj"),
     ("batch/v1", "Job", "jobs", "nsa", ""),
     (
@@ -88,19 +91,36 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ("coordination.k8s.io/v1", "Lease", "leases", "n", ""),
     ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", "n", ""),
     ("events.k8s.io/v1", "Event", "events", "n", "ev"),
+    ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "flowschemas", "s", ""),
+    (
+        "flowcontrol.apiserver.k8s.io/v1",
+        "PriorityLevelConfiguration",
+        "prioritylevelconfigurations",
+        "s",
+        "",
+    ),
     ("networking.k8s.io/v1", "IngressClass", "ingressclasses", "", ""),
     ("networking.k8s.io/v1", "Ingress", "ingresses", "ns", "ing"),
+    ("networking.k8s.io/v1", "IPAddress", "ipaddresses", "", "ip"),
     ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", "n", "netpol"),
+    ("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs", "s", ""),
+    ("node.k8s.io/v1", "RuntimeClass", "runtimeclasses", "", ""),
     ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", "ns", "pdb"),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", "", ""),
     ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", "", ""),
     ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", "n", ""),
     ("rbac.authorization.k8s.io/v1", "Role", "roles", "n", ""),
+    ("resource.k8s.io/v1", "DeviceClass", "deviceclasses", "", ""),
+    ("resource.k8s.io/v1", "ResourceClaim", "resourceclaims", "ns", ""),
+    ("resource.k8s.io/v1", "ResourceClaimTemplate", "resourceclaimtemplates", "n", ""),
+    ("resource.k8s.io/v1", "ResourceSlice", "resourceslices", "", ""),
     ("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", "", "pc"),
     ("storage.k8s.io/v1", "CSIDriver", "csidrivers", "", ""),
     ("storage.k8s.io/v1", "CSINode", "csinodes", "", ""),
+    ("storage.k8s.io/v1", "CSIStorageCapacity", "csistoragecapacities", "n", ""),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses", "", "sc"),
     ("storage.k8s.io/v1", "VolumeAttachment", "volumeattachments", "s", ""),
+    ("storage.k8s.io/v1", "VolumeAttributesClass", "volumeattributesclasses", "", "vac"),
 ];
 
 /// All of them.
@@ -134,10 +154,16 @@ fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
         list_kind: format!("{kind}List"),
         namespaced: flags.contains('n'),
         short_names: short_names.split(',').filter(|s| !s.is_empty()).map(Into::into).collect(),
-        categories: if flags.contains('a') { vec!["all".to_owned()] } else { Vec::new() },
+        categories: categories(flags),
         store: format!("{store_group}/{plural}").into(),
-        stored_as: if events { "v1" } else { api_version }.to_owned(),
+        stored_as: match (plural, version) {
+            ("events", _) => "v1",
+            ("horizontalpodautoscalers", "v1") => "autoscaling/v2",
+            _ => api_version,
+        }
+        .to_owned(),
         is_virtual: flags.contains('v'),
+        read_only: flags.contains('r'),
         status: flags.contains('s'),
         scale: flags.contains('c').then(|| Scale {
             spec: ".spec.replicas".to_owned(),
@@ -146,9 +172,26 @@ fn resource(row: &(&str, &str, &str, &str, &str)) -> Resource {
         }),
         columns: Vec::new(),
         selectable: selectable(plural),
-        warning: None,
+        warning: warning(kind).map(ToOwned::to_owned),
         fields: fields::Type::builtin(group, version, kind).unwrap_or_else(fields::Type::deduced),
         origin: Origin::BuiltIn,
+    }
+}
+
+fn categories(flags: &str) -> Vec<String> {
+    let known = [('a', "all"), ('p', "api-extensions")];
+    let given = known.iter().filter(|(flag, _)| flags.contains(*flag));
+    given.map(|(_, name)| (*name).to_owned()).collect()
+}
+
+/// What users of a kind are told that is on its way out.
+fn warning(kind: &str) -> Option<&'static str> {
+    match kind {
+        "ComponentStatus" => Some("v1 ComponentStatus is deprecated in v1.19+"),
+        "Endpoints" => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        _ => None,
     }
 }
 

@@ -91,6 +91,7 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
             group: group.clone(),
             stored_as: stored_as.clone(),
             is_virtual: false,
+            read_only: false,
             status: subresources["status"].is_object(),
             scale: scale(&subresources["scale"]),
             columns: columns(version),

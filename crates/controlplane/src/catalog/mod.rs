@@ -24,6 +24,7 @@ pub(crate) const NAMESPACES: &str = "/namespaces";
 
 /// One resource in one served version.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a table, each flag on its own")]
 pub(crate) struct Resource {
     /// The API group, empty for core.
     pub(crate) group: String,
@@ -49,6 +50,8 @@ pub(crate) struct Resource {
     pub(crate) stored_as: String,
     /// Whether objects are answered and not stored, as reviews are.
     pub(crate) is_virtual: bool,
+    /// Whether objects can be read and not written.
+    pub(crate) read_only: bool,
     /// Whether `/status` is served, and status protected from other writes.
     pub(crate) status: bool,
     /// Where `/scale` finds its numbers.

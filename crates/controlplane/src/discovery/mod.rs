@@ -47,6 +47,9 @@ fn verbs(resource: &Resource) -> &'static [&'static str] {
     if resource.is_virtual {
         return &["create"];
     }
+    if resource.read_only {
+        return &["get", "list"];
+    }
     if resource.custom().is_some() {
         return &[
             "delete",
@@ -79,6 +82,12 @@ fn subresources(resource: &Resource) -> Vec<Subresource> {
     }
     if resource.is(crate::catalog::NAMESPACES) {
         all.push(Subresource::new("finalize", None, &resource.kind, &["update"]));
+    }
+    if resource.is("/pods") {
+        all.push(Subresource::new("binding", None, "Binding", &["create"]));
+        let policy = Some(("policy", "v1"));
+        all.push(Subresource::new("eviction", policy, "Eviction", &["create"]));
+        all.sort_by_key(|sub| sub.name);
     }
     if resource.is("/serviceaccounts") {
         let token = Some(("authentication.k8s.io", "v1"));

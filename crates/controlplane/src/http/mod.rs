@@ -7,6 +7,7 @@ mod impersonation;
 mod login;
 mod param;
 mod patch;
+mod pod;
 mod read;
 mod render;
 mod route;

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::param::Params;
 use super::render::View;
 use super::route::{self, Place, Route};
-use super::{body, impersonation, login, patch, read, scale, watch, write};
+use super::{body, impersonation, login, patch, pod, read, scale, watch, write};
 use crate::access::Action;
 use crate::api::Api;
 use crate::catalog::Index;
@@ -169,13 +169,40 @@ impl Call<'_> {
             let answer = self.review(&target, params, &bytes, user)?;
             return finish(answer, accept).map(Reply::Answer);
         }
+        if matches!(target.subresource.as_str(), "binding" | "eviction") {
+            return self.pod(&target, params, body, user).await.map(Reply::Answer);
+        }
         if self.method == Method::GET || self.method == Method::HEAD {
             return self.read(&target, view, params, place.watch);
+        }
+        if target.resource.read_only {
+            return Err(Refused::method_unknown());
         }
         let bytes = body::read(body).await?;
         let mut answer = self.write(&target, &view, (params, &bytes), user).await?;
         answer.warnings.extend(target.resource.warning.clone());
         finish(answer, accept).map(Reply::Answer)
+    }
+
+    /// What is done with a Pod beyond writing it.
+    async fn pod(
+        &self,
+        target: &Target,
+        params: &Params,
+        body: Body,
+        user: &Arc<User>,
+    ) -> Served<Answer> {
+        if self.method != Method::POST {
+            return Err(Refused::method_unknown());
+        }
+        let api = &self.front.api;
+        let request = body::decode(self.headers, &body::read(body).await?)?.value;
+        if target.subresource == "binding" {
+            return pod::bind(api, target, &request).await;
+        }
+        let options = write::delete_options(params, self.headers, &[])?;
+        let options = DeleteOptions { user: Some(user.clone()), ..options };
+        pod::evict(api, target, &request, options).await
     }
 
     /// Answers what is not stored.
@@ -282,6 +309,7 @@ fn check_scope(target: &Target, method: &Method) -> Served<()> {
         "status" => target.resource.status,
         "scale" => target.resource.scale.is_some(),
         "token" => target.resource.is("/serviceaccounts"),
+        "binding" | "eviction" => target.resource.is("/pods"),
         "finalize" => target.resource.is(crate::catalog::NAMESPACES),
         _ => false,
     };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, Validation, Write, kind};
+use super::{Target, Validation, Write, autoscaler, kind};
 use crate::builtin;
 use crate::catalog::Resource;
 use crate::fields;
@@ -33,6 +33,13 @@ fn convert(resource: &Resource, value: &mut Value, revision: u64) {
     if resource.group == "events.k8s.io" {
         kind::event_from_core(value);
     }
+    if is_old_autoscaler(resource) {
+        autoscaler::to_v1(value);
+    }
+}
+
+fn is_old_autoscaler(resource: &Resource) -> bool {
+    resource.group == "autoscaling" && resource.version == "v1"
 }
 
 /// Rewrites an object of the version of `resource` to the one that is stored.
@@ -44,6 +51,9 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     }
     if resource.group == "events.k8s.io" {
         kind::event_to_core(value);
+    }
+    if is_old_autoscaler(resource) {
+        autoscaler::to_v2(value);
     }
     value["apiVersion"] = json!(resource.stored_as);
 }

@@ -1,5 +1,6 @@
 //! The life of an object: creation, updates, deletion, and the rules that hold for every kind.
 
+mod autoscaler;
 mod create;
 mod delete;
 mod escalation;
@@ -103,7 +104,7 @@ impl Target {
     }
 
     /// Answers a refusal of the store.
-    fn refused(&self, refusal: Refusal) -> Box<Refused> {
+    pub(crate) fn refused(&self, refusal: Refusal) -> Box<Refused> {
         match refusal {
             Refusal::Exists => Refused::exists(self.about()),
             Refusal::Gone => Refused::not_found(self.about()),
