@@ -13,16 +13,14 @@ pub const MAX_LENGTH: usize = 16 << 10;
 /// How many operators, brackets and points an expression may hold: each may be a level of depth.
 pub const MAX_OPERATORS: usize = 1000;
 
-/// Stack for the deepest expression that is accepted, in debug builds too. Only what is used of it
+/// Stack for any expression, and for each operator, in debug builds too. Only what is used of it
 /// takes memory.
-const STACK: usize = 192 << 20;
-/// Operators up to which less is enough.
-const FEW_OPERATORS: usize = 24;
-const SMALL_STACK: usize = 8 << 20;
+const STACK: usize = 8 << 20;
+const STACK_PER_OPERATOR: usize = 192 << 10;
 
 /// Runs `job` with stack enough for any expression with `operators`.
 pub(crate) fn with_stack<T>(operators: usize, job: impl FnOnce() -> T) -> T {
-    let size = if operators > FEW_OPERATORS { STACK } else { SMALL_STACK };
+    let size = STACK + operators.min(MAX_OPERATORS) * STACK_PER_OPERATOR;
     stacker::maybe_grow(size / 2, size, job)
 }
 
