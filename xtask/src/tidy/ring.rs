@@ -97,12 +97,20 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("sigstore-verify", &["signature"]),
     ("redb", &["controlplane"]),
     ("reqwest", &["http-client", "git", "world"]),
-    ("kube", &["api", "apply", "controller", "reflector", "automation", "sluice", "scenarios"]),
     (
         "kube",
-        &["api", "controller", "reflector", "automation", "reconciler", "sluice", "scenarios"],
+        &[
+            "api",
+            "apply",
+            "controller",
+            "reflector",
+            "automation",
+            "reconciler",
+            "sluice",
+            "scenarios",
+            "world",
+        ],
     ),
-    ("kube", &["api", "controller", "reflector", "automation", "sluice", "scenarios", "world"]),
     ("tree-sitter", &["setters"]),
 ];
 
