@@ -79,3 +79,13 @@ pub use error::Error;
 pub use generator::helm::Access;
 pub use inputs::{Answer, Chart, Entry, Inputs, Question, Read, Tree};
 pub use output::{Manifest, Output};
+
+/// Whether kustomize takes a target for a repository's URL, not for a folder.
+///
+/// ```
+/// assert!(kustomize::is_repository("https://github.com/org/repo//deploy?ref=v1"));
+/// assert!(!kustomize::is_repository("overlays/production"));
+/// ```
+pub fn is_repository(target: &str) -> bool {
+    repository::Repository::parse(target).is_some()
+}

@@ -217,6 +217,8 @@ func fields() {
 			continue
 		}
 		for _, target := range sections[name] {
+			// kustomize's table has the group with a version here, which no kind can match.
+			target.Group, _, _ = strings.Cut(target.Group, "/")
 			fmt.Printf("[%s %s]\n", name, gvk(target))
 			list(target.FieldSpecs)
 		}

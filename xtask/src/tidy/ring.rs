@@ -59,6 +59,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "git",
             "helm",
             "http-client",
+            "kustomize",
             "policy",
             "reconciler",
             "reflector",

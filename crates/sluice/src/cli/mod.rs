@@ -4,6 +4,7 @@ mod completion;
 mod demo;
 mod error;
 pub(crate) mod flag;
+mod kustomize;
 mod registry;
 mod run;
 mod signal;
@@ -34,6 +35,7 @@ enum Verb {
     Up(up::Arguments),
     Run(run::Arguments),
     Registry(registry::Arguments),
+    Kustomize(kustomize::Arguments),
     Completion(completion::Arguments),
     Version(version::Arguments),
 }
@@ -67,6 +69,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Up(arguments) => block_on(up::run(arguments)),
         Verb::Run(arguments) => block_on(run::run(arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
+        Verb::Kustomize(arguments) => kustomize::run(&arguments),
         Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),
         Verb::Version(arguments) => Ok(version::run(&arguments)),
     }

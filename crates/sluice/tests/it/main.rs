@@ -8,6 +8,7 @@
 
 mod demo;
 mod election;
+mod kustomize;
 mod manual;
 mod plane;
 mod program;

@@ -21,6 +21,9 @@ fn the_manual_is_up_to_date() {
     for verb in command.get_subcommands_mut() {
         let name = format!("sluice {}", verb.get_name());
         section(&mut text, verb, &name);
+        for verb in verb.get_subcommands_mut() {
+            section(&mut text, verb, &format!("{name} {}", verb.get_name()));
+        }
     }
     golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md"), &text);
 }
