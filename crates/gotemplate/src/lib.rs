@@ -53,7 +53,12 @@ pub use error::{Error, Fault};
 pub use exec::{MissingKey, Options};
 pub use func::{Body, Call, FuncSet, Function, Signature};
 pub use host::{Certificate, CertificateKind, CertificateOrder, Host, Zone};
-pub use limit::Limits;
+pub use limit::{Budget, Limits};
 pub use set::{Set, Template};
 pub use text::Str;
 pub use value::{Key, Kind, List, Map, Object, Record, Type, Value};
+
+/// A text in quotes, as Go's `%q` writes it.
+pub fn quote(text: &str) -> String {
+    strconv::quote(text.as_bytes(), false)
+}

@@ -26,9 +26,9 @@ impl Default for Limits {
     }
 }
 
-/// What one execution has left of its [`Limits`].
+/// What one execution, or several together, have left of their [`Limits`].
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     limits: Limits,
     steps: Cell<u64>,
     bytes: Cell<u64>,
@@ -42,7 +42,8 @@ pub(crate) struct Budget {
 pub(crate) struct Exhausted(pub(crate) String);
 
 impl Budget {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// All of `limits`.
+    pub fn new(limits: &Limits) -> Self {
         Self {
             steps: Cell::new(limits.steps),
             bytes: Cell::new(limits.bytes),

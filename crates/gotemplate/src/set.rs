@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::exec::{Context, Exec, Options};
+use crate::exec::{Context, Exec, MissingKey, Options};
 use crate::func::{FuncSet, is_builtin};
 use crate::limit::Budget;
 use crate::parse::{Syntax, Tree, is_name, parse};
@@ -21,6 +21,8 @@ pub struct Set {
     functions: FuncSet,
     left: Arc<str>,
     right: Arc<str>,
+    /// Templates that many sets share, and those that came since.
+    frozen: Arc<BTreeMap<String, Arc<Tree>>>,
     trees: BTreeMap<String, Arc<Tree>>,
 }
 
@@ -32,6 +34,7 @@ impl Set {
             functions: functions.clone(),
             left: "{{".into(),
             right: "}}".into(),
+            frozen: Arc::default(),
             trees: BTreeMap::new(),
         }
     }
@@ -61,12 +64,25 @@ impl Set {
             |name: &str| is_name(name) && (self.functions.get(name).is_some() || is_builtin(name));
         let syntax = Syntax { left: &self.left, right: &self.right, is_function: &is_function };
         for tree in parse(name, text, &syntax)? {
-            if tree.empty && self.trees.contains_key(&tree.name) {
+            if tree.empty && self.tree(&tree.name).is_some() {
                 continue;
             }
             self.trees.insert(tree.name.clone(), Arc::new(tree));
         }
         Ok(())
+    }
+
+    /// Makes clones of the set cheap, however many templates it has: what is parsed so far is shared
+    /// from now on.
+    pub fn freeze(&mut self) {
+        let mut all = (*self.frozen).clone();
+        all.append(&mut self.trees);
+        self.frozen = Arc::new(all);
+    }
+
+    /// Forgets the template `name`, if it came after the last [`Set::freeze`].
+    pub fn remove(&mut self, name: &str) {
+        self.trees.remove(name);
     }
 
     /// Executes the template `name` on `data` and returns its output; bytes that are not UTF-8
@@ -76,15 +92,30 @@ impl Set {
     /// [`Error::Missing`] if there is no such template, [`Error::Exec`] if an action fails,
     /// [`Error::Limit`] if it takes too much.
     pub fn execute(&self, name: &str, data: &Value, options: &Options) -> Result<String, Error> {
-        let budget = Budget::new(&options.limits);
-        let context = Context { set: self, missing_key: options.missing_key, budget: &budget };
+        self.execute_within(name, data, options.missing_key, &Budget::new(&options.limits))
+    }
+
+    /// As [`Set::execute`], but the limits are those of a budget that several executions share.
+    ///
+    /// # Errors
+    /// Those of [`Set::execute`].
+    pub fn execute_within(
+        &self,
+        name: &str,
+        data: &Value,
+        missing_key: MissingKey,
+        budget: &Budget,
+    ) -> Result<String, Error> {
+        let context = Context { set: self, missing_key, budget };
         let output = Exec::run(&context, name, data)?;
         Ok(String::from_utf8(output).unwrap_or_else(|bad| lossy(bad.as_bytes()).into_owned()))
     }
 
     /// The names of the templates, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.trees.keys().map(String::as_str)
+        let names: std::collections::BTreeSet<&str> =
+            self.frozen.keys().chain(self.trees.keys()).map(String::as_str).collect();
+        names.into_iter()
     }
 
     /// The functions of the set.
@@ -98,7 +129,7 @@ impl Set {
     }
 
     pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {
-        self.trees.get(name).map(|tree| &**tree)
+        self.trees.get(name).or_else(|| self.frozen.get(name)).map(|tree| &**tree)
     }
 
     /// Go's error for a template that is not there.

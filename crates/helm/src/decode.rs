@@ -1,6 +1,7 @@
 //! YAML into structs, as sigs.k8s.io/yaml and Go's encoding/json fill them: names in any case, unknown
 //! ones ignored, numbers taken for texts where a text is asked for.
 
+use serde_json::Value as Json;
 use yaml::{Mapping, Value};
 
 use crate::Error;
@@ -139,6 +140,23 @@ pub(crate) fn mismatch(value: &Value, into: &str) -> Error {
     Error::Yaml(format!(
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into {into}"
     ))
+}
+
+/// JSON in the model of YAML. The JSON reader bounds its depth.
+pub(crate) fn from_json(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(truth) => Value::Bool(truth),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Int(whole),
+            None => Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => Value::String(text),
+        Json::Array(items) => Value::Sequence(items.into_iter().map(from_json).collect()),
+        Json::Object(entries) => Value::Mapping(
+            entries.into_iter().map(|(key, value)| (key, from_json(value))).collect(),
+        ),
+    }
 }
 
 #[cfg(test)]

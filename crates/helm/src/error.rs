@@ -23,6 +23,9 @@ pub enum Error {
     /// A template that cannot be parsed or executed, or whose output is no manifest.
     #[error("{0}")]
     Render(String),
+    /// The record of a release.
+    #[error("{0}")]
+    Release(String),
     /// A line of `.helmignore`.
     #[error("{0}")]
     Ignore(String),

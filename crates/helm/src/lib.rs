@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! .tgz or files ─ chart ─┬─> package            index ─┐
-//!                        └─ requirement <── which version of what, from where
+//!                        ├─ requirement <── which version of what, from where
+//! values ─ set, merge ───┴─ render ─> manifests, hooks, notes ─┬─> release record ─> next_action
+//!                             └─ enable, schema, engine        └─> patch (old, new, live)
 //! ```
 //!
 //! The reference is Helm 3.19.2: what it prints, refuses and hashes is kept to the letter, because
@@ -13,6 +15,8 @@
 //! - No archive, chart or index makes it panic, recurse without bound or unpack more than
 //!   [`chart::MAX_CHART_BYTES`].
 //! - The same chart packs to the same bytes.
+//! - Templates see time, randomness, keys and the cluster only through what the caller gives, and all
+//!   templates of a chart share one bounded budget.
 //!
 //! ```
 //! use helm::chart::{Chart, File};
@@ -28,13 +32,24 @@
 
 #![deny(missing_docs)]
 
+pub mod capability;
 pub mod chart;
 mod decode;
+mod enable;
+mod engine;
 mod error;
+pub mod hook;
 pub mod index;
 mod json;
+mod kind;
+pub mod lint;
+pub mod manifest;
+pub mod patch;
 pub mod provenance;
+pub mod release;
+pub mod render;
 pub mod requirement;
+mod schema;
 pub mod values;
 
 pub use error::Error;

@@ -57,6 +57,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "controlplane",
             "forge",
             "git",
+            "gotemplate",
             "helm",
             "http-client",
             "kustomize",

@@ -264,6 +264,11 @@ impl<'a> Exec<'a> {
                 Err(self.fail(&format!("can't print {node} of type {}", slot.type_name())))
             }
             value => {
+                if let Value::Object(object) = value
+                    && let Some(text) = object.address_text()
+                {
+                    return self.write(text.bytes());
+                }
                 let text = print::text(value, self.context.budget);
                 let text = text.map_err(|exhausted| self.exhausted(exhausted))?;
                 self.write(&text)

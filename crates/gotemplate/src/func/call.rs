@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::limit::Budget;
 use crate::set::Set;
 use crate::text::Str;
-use crate::{List, Map, Value, print};
+use crate::{List, Map, Value, json, print};
 
 /// What a function does.
 pub type Body = Arc<dyn Fn(&mut Call<'_>) -> Result<Value, Fault> + Send + Sync>;
@@ -146,6 +146,30 @@ impl<'a> Call<'a> {
     /// When a limit of the execution is reached.
     pub fn text(&self, value: &Value) -> Result<Vec<u8>, Fault> {
         Ok(print::text(value, self.context.budget)?)
+    }
+
+    /// A value as Go's `json.Marshal` writes it.
+    ///
+    /// # Errors
+    /// Go's, and when a limit of the execution is reached.
+    pub fn json(&self, value: &Value) -> Result<Vec<u8>, Fault> {
+        json::encode(value, json::Style { indent: false, escape_html: true }, self.context.budget)
+    }
+
+    /// The value of a JSON text, as Go's `json.Unmarshal` reads it into an `interface {}`.
+    ///
+    /// # Errors
+    /// Go's, and when a limit of the execution is reached.
+    pub fn parse_json(&self, text: &[u8]) -> Result<Value, Fault> {
+        json::decode(text, self.context.budget)
+    }
+
+    /// Pays for `count` values that the function is about to visit.
+    ///
+    /// # Errors
+    /// When the execution has no steps left.
+    pub fn visit(&self, count: u64) -> Result<(), Fault> {
+        Ok(self.context.budget.steps(count)?)
     }
 
     /// Pays for `count` bytes that the function is about to make.

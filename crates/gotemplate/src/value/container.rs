@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Type, Value};
+use super::{Kind, Type, Value};
 use crate::text::Str;
 
 /// A Go slice: shared, possibly nil.
@@ -16,19 +16,64 @@ pub struct List(Rc<ListCell>);
 #[derive(Debug)]
 struct ListCell {
     element: Arc<Type>,
-    items: RefCell<Option<Vec<Value>>>,
+    items: RefCell<Items>,
+}
+
+/// What a slice holds. Bytes of files are kept as they are: as values they would take 32 times the
+/// room.
+#[derive(Debug, Default)]
+enum Items {
+    #[default]
+    Nil,
+    Values(Vec<Value>),
+    Bytes(Arc<[u8]>),
+}
+
+impl Items {
+    fn len(&self) -> usize {
+        match self {
+            Self::Nil => 0,
+            Self::Values(values) => values.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<Value> {
+        match self {
+            Self::Nil => None,
+            Self::Values(values) => values.get(index).cloned(),
+            Self::Bytes(bytes) => bytes.get(index).map(|byte| byte_value(*byte)),
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        match std::mem::take(self) {
+            Self::Values(values) => values,
+            Self::Nil | Self::Bytes(_) => Vec::new(),
+        }
+    }
+}
+
+fn byte_value(byte: u8) -> Value {
+    Value::Uint(byte.into(), Kind::Uint8)
 }
 
 impl List {
     /// A slice of `items`, which must all be of type `element`.
     pub fn new(element: Type, items: Vec<Value>) -> Self {
-        let items = RefCell::new(Some(items));
+        let items = RefCell::new(Items::Values(items));
         Self(Rc::new(ListCell { element: Arc::new(element), items }))
+    }
+
+    /// A `[]uint8`.
+    pub fn bytes(bytes: Arc<[u8]>) -> Self {
+        let items = RefCell::new(Items::Bytes(bytes));
+        Self(Rc::new(ListCell { element: Arc::new(Type::BYTE), items }))
     }
 
     /// A nil slice.
     pub fn nil(element: Type) -> Self {
-        Self(Rc::new(ListCell { element: Arc::new(element), items: RefCell::new(None) }))
+        Self(Rc::new(ListCell { element: Arc::new(element), items: RefCell::default() }))
     }
 
     /// The type of the items.
@@ -42,12 +87,12 @@ impl List {
 
     /// Whether the slice is nil.
     pub fn is_nil(&self) -> bool {
-        self.0.items.borrow().is_none()
+        matches!(*self.0.items.borrow(), Items::Nil)
     }
 
     /// Number of items.
     pub fn len(&self) -> usize {
-        self.0.items.borrow().as_ref().map_or(0, Vec::len)
+        self.0.items.borrow().len()
     }
 
     /// Whether there are no items.
@@ -57,17 +102,21 @@ impl List {
 
     /// The item at `index`.
     pub fn get(&self, index: usize) -> Option<Value> {
-        self.0.items.borrow().as_ref().and_then(|items| items.get(index).cloned())
+        self.0.items.borrow().get(index)
     }
 
     /// All items, as they are now.
     pub fn items(&self) -> Vec<Value> {
-        self.0.items.borrow().clone().unwrap_or_default()
+        match &*self.0.items.borrow() {
+            Items::Nil => Vec::new(),
+            Items::Values(values) => values.clone(),
+            Items::Bytes(bytes) => bytes.iter().map(|byte| byte_value(*byte)).collect(),
+        }
     }
 
     /// Sorts the strings of the slice where they are, so that all its users see it.
     pub(crate) fn sort_strings(&self) {
-        if let Some(items) = self.0.items.borrow_mut().as_mut() {
+        if let Items::Values(items) = &mut *self.0.items.borrow_mut() {
             items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
         }
     }
@@ -86,7 +135,11 @@ impl List {
             Value::Uint(byte, _) => u8::try_from(*byte).unwrap_or_default(),
             _ => 0,
         };
-        Some(self.0.items.borrow().as_ref().map_or_else(Vec::new, |i| i.iter().map(byte).collect()))
+        Some(match &*self.0.items.borrow() {
+            Items::Nil => Vec::new(),
+            Items::Values(values) => values.iter().map(byte).collect(),
+            Items::Bytes(bytes) => bytes.to_vec(),
+        })
     }
 
     /// Whether both are the same slice in memory.
@@ -102,7 +155,7 @@ impl List {
 
 impl Drop for ListCell {
     fn drop(&mut self) {
-        bury(self.items.get_mut().take().unwrap_or_default());
+        bury(self.items.get_mut().take_values());
     }
 }
 
@@ -228,7 +281,7 @@ fn bury(mut values: Vec<Value>) {
         match value {
             Value::List(List(cell)) => {
                 if let Some(mut cell) = Rc::into_inner(cell) {
-                    values.append(&mut cell.items.get_mut().take().unwrap_or_default());
+                    values.append(&mut cell.items.get_mut().take_values());
                 }
             }
             Value::Map(Map(cell)) => {

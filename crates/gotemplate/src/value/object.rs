@@ -24,6 +24,12 @@ pub trait Object: Any + fmt::Debug {
         None
     }
 
+    /// What an action prints that shows the object itself, if Go's `String` method is one of the
+    /// pointer: in other places such a struct prints its fields.
+    fn address_text(&self) -> Option<Str> {
+        None
+    }
+
     /// The exported fields in the order of their declaration.
     fn fields(&self) -> Vec<(String, Value)> {
         Vec::new()

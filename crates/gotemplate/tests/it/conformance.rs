@@ -1,10 +1,12 @@
-//! The output and the errors of Go's text/template with sprig.
+//! The output and the errors of Go's text/template with sprig, and with the functions of Helm.
 #![expect(clippy::disallowed_methods, reason = "a test reads its cases")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gotemplate::{Error, FuncSet, MissingKey, Options, Set, Value};
+use helm::chart::{Chart, File};
+use helm::render;
 use serde_json::Value as Json;
 use testkit::{Tally, corpus};
 
@@ -31,8 +33,31 @@ fn run(case: &Json, functions: &FuncSet) -> Result<String, String> {
     execute().map_err(|error| error.to_string())
 }
 
+/// Runs one case of the engine `helm`: a chart is made of it.
+fn run_chart(case: &Json) -> Result<String, String> {
+    let head = "apiVersion: v2\nname: demo\nversion: 0.1.0\nappVersion: 1.2.3\ndescription: a demo\n\
+        type: application\nkeywords: [k1, k2]\n";
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let mut files =
+        vec![File::new("Chart.yaml", head), File::new("templates/t.yaml", text(&case["template"]))];
+    for (name, content) in
+        ["templates", "files"].iter().filter_map(|key| case[key].as_object()).flatten()
+    {
+        files.push(File::new(&**name, text(content)));
+    }
+    let mut options = render::Options::new("rel", "ns");
+    options.strict = case["strict"] == true;
+    options.host = Arc::new(Outside::default());
+    let execute = || {
+        let values = helm::values::parse(case["data"].to_string().as_bytes())?;
+        render::texts(Chart::from_files(files)?, &values, &options)
+    };
+    let mut texts = execute().map_err(|error| error.to_string())?;
+    texts.remove("demo/templates/t.yaml").ok_or_else(|| "the template made nothing".to_owned())
+}
+
 fn check(case: &Json, functions: &FuncSet) -> Result<(), String> {
-    let got = run(case, functions);
+    let got = if case["engine"] == "helm" { run_chart(case) } else { run(case, functions) };
     let want = match (case["want"].as_str(), case["wantErr"].as_str()) {
         (Some(want), _) => Ok(want.to_owned()),
         (None, Some(want)) => Err(want.to_owned()),
@@ -51,7 +76,7 @@ fn go_and_sprig() {
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
         let cases: Vec<Json> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        for case in cases.iter().filter(|case| case["engine"] == "text") {
+        for case in &cases {
             tally.record(case["name"].as_str().unwrap_or_default(), check(case, &functions));
         }
     }

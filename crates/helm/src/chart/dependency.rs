@@ -110,8 +110,11 @@ impl Lock {
     /// # Errors
     /// [`Error::Yaml`].
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
-        let value = decode::parse(text)?;
-        let fields = Fields::of(&value, "Lock", "chart.Lock")?;
+        Self::read(&decode::parse(text)?)
+    }
+
+    pub(crate) fn read(value: &yaml::Value) -> Result<Self, Error> {
+        let fields = Fields::of(value, "Lock", "chart.Lock")?;
         let generated = fields.text("generated")?;
         let never = || "0001-01-01T00:00:00Z".to_owned();
         Ok(Self {

@@ -19,6 +19,11 @@ pub use ignore::Rules;
 pub use metadata::{Maintainer, Metadata};
 pub use package::package;
 
+/// Whether a path matches a pattern of Go's `filepath.Match`; a broken one matches nothing.
+pub fn path_matches(pattern: &str, path: &str) -> bool {
+    pattern::matches(pattern, path).unwrap_or(false)
+}
+
 /// One file of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {

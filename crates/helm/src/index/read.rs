@@ -45,7 +45,7 @@ const ENTRY: [&str; 25] = [
 /// Reads JSON or YAML.
 pub(super) fn index(text: &[u8]) -> Result<Index, Error> {
     if let Ok(json) = serde_json::from_slice::<serde_json::Value>(text) {
-        let mut index = head(&from_json(json), false)?;
+        let mut index = head(&decode::from_json(json), false)?;
         index.check();
         return Ok(index);
     }
@@ -147,24 +147,5 @@ impl Index {
         for entries in self.entries.values_mut() {
             entries.retain_mut(|entry| entry.check().is_ok());
         }
-    }
-}
-
-/// JSON in the model of YAML. The JSON reader bounds its depth.
-fn from_json(json: serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(truth) => Value::Bool(truth),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(whole) => Value::Int(whole),
-            None => Value::Float(number.as_f64().unwrap_or_default()),
-        },
-        serde_json::Value::String(text) => Value::String(text),
-        serde_json::Value::Array(items) => {
-            Value::Sequence(items.into_iter().map(from_json).collect())
-        }
-        serde_json::Value::Object(entries) => Value::Mapping(
-            entries.into_iter().map(|(key, value)| (key, from_json(value))).collect(),
-        ),
     }
 }

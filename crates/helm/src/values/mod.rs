@@ -2,10 +2,18 @@
 //!
 //! Numbers read from YAML are floats, as for Helm; integers come from `--set` alone.
 
+mod coalesce;
+mod set;
+mod table;
+
 use serde_json::{Map, Number, Value};
 
 use crate::Error;
 use crate::decode;
+
+pub(crate) use coalesce::{Nulls, coalesce, merge_tables};
+pub use set::{Style, set, set_files};
+pub(crate) use table::{leaf, nested, table};
 
 /// The values of a chart or of a user.
 pub type Values = Map<String, Value>;
@@ -91,4 +99,47 @@ pub fn merge(values: &mut Values, over: &Values) {
 pub fn to_yaml(values: &Values) -> Result<String, Error> {
     let json = crate::json::encode(&Value::Object(values.clone()));
     yaml::json_to_yaml(&json).map_err(|error| Error::Yaml(error.to_string()))
+}
+
+/// Values as YAML with keys in the order of their bytes: what Flux hashes.
+pub(crate) fn to_sorted_yaml(values: &Values) -> String {
+    let sorted = Value::Object(crate::json::sorted_map(values));
+    plain(&sorted).print_in_order().unwrap_or_default()
+}
+
+/// A value in the model of YAML; whole floats are whole numbers. Its reader bounds its depth.
+pub(crate) fn plain(value: &Value) -> yaml::Value {
+    match value {
+        Value::Null => yaml::Value::Null,
+        Value::Bool(truth) => yaml::Value::Bool(*truth),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => yaml::Value::Int(whole),
+            (None, Some(whole)) => yaml::Value::Uint(whole),
+            (None, None) => whole(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => yaml::Value::String(text.clone()),
+        Value::Array(items) => yaml::Value::Sequence(items.iter().map(plain).collect()),
+        Value::Object(entries) => yaml::Value::Mapping(
+            entries.iter().map(|(key, value)| (key.clone(), plain(value))).collect(),
+        ),
+    }
+}
+
+/// A float as it is after a journey through JSON: whole ones are whole numbers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "the number is checked to be whole and in range"
+)]
+pub(crate) fn whole(number: f64) -> yaml::Value {
+    if number.trunc() != number || number.abs() >= 18_446_744_073_709_551_616.0 {
+        yaml::Value::Float(number)
+    } else if number.abs() < 9_223_372_036_854_775_808.0 {
+        yaml::Value::Int(number as i64)
+    } else if number > 0.0 {
+        yaml::Value::Uint(number as u64)
+    } else {
+        yaml::Value::Float(number)
+    }
 }

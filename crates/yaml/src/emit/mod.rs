@@ -8,7 +8,7 @@ mod writer;
 
 use crate::resolve::{Resolved, resolve};
 use crate::value::{Mapping, Value};
-use crate::{Error, Style, number, parse};
+use crate::{Content, Error, Node, Style, number, parse};
 use analysis::Analysis;
 pub use tree::Indent;
 pub(crate) use tree::print;
@@ -39,6 +39,71 @@ impl Value {
     pub fn to_yaml(&self) -> Result<String, Error> {
         json_to_yaml(&self.to_json()?)
     }
+
+    /// The value as YAML in the form of [`Value::to_yaml`], with every number as it is.
+    ///
+    /// # Errors
+    /// [`Error::Json`] for nesting deeper than [`crate::MAX_DEPTH`] and a key of more than 1024
+    /// characters.
+    pub fn print(&self) -> Result<String, Error> {
+        check(self, 0)?;
+        Ok(emit(self))
+    }
+
+    /// As [`Value::print`], with keys in the order in which they are.
+    ///
+    /// # Errors
+    /// Those of [`Value::print`].
+    pub fn print_in_order(&self) -> Result<String, Error> {
+        check(self, 0)?;
+        Ok(emit_with(self, false))
+    }
+}
+
+/// A value as a tree that prints as go-yaml v3 writes it.
+impl Value {
+    /// The tree of the value: keys in natural order, texts in quotes or blocks where they need it.
+    pub fn to_node(&self) -> Node {
+        match self {
+            Self::Null => Node::scalar("null"),
+            Self::Bool(is) => Node::scalar(&is.to_string()),
+            Self::Int(number) => Node::scalar(&number.to_string()),
+            Self::Uint(number) => Node::scalar(&number.to_string()),
+            Self::Float(number) => Node::scalar(&number::yaml_float(*number)),
+            Self::String(text) if text.contains('\n') => {
+                Content::Scalar { value: text.clone(), style: Style::Literal }.into()
+            }
+            Self::String(text) => Node::text(text),
+            Self::Sequence(items) => {
+                let items: Vec<_> = items.iter().map(Self::to_node).collect();
+                Content::Sequence { flow: items.is_empty(), items }.into()
+            }
+            Self::Mapping(mapping) => {
+                let mut pairs: Vec<_> = mapping.iter().collect();
+                order::sort(&mut pairs);
+                let node = |(key, value): (&str, &Self)| (Node::text(key), value.to_node());
+                let pairs: Vec<_> = pairs.into_iter().map(node).collect();
+                Content::Mapping { flow: pairs.is_empty(), pairs }.into()
+            }
+        }
+    }
+}
+
+/// What go-yaml would not read again from JSON.
+fn check(value: &Value, depth: usize) -> Result<(), Error> {
+    if depth > crate::MAX_DEPTH {
+        return Err(Error::Json(format!("json: exceeded max depth of {}", crate::MAX_DEPTH)));
+    }
+    match value {
+        Value::Sequence(items) => items.iter().try_for_each(|item| check(item, depth + 1)),
+        Value::Mapping(mapping) => mapping.iter().try_for_each(|(key, value)| {
+            if key.len() > 1024 {
+                return Err(Error::Json("yaml: could not find expected ':'".to_owned()));
+            }
+            check(value, depth + 1)
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A JSON text as YAML (`JSONToYAML` of sigs.k8s.io/yaml): as [`Value::to_yaml`], but numbers stay
@@ -51,7 +116,11 @@ pub fn json_to_yaml(json: &str) -> Result<String, Error> {
 }
 
 fn emit(value: &Value) -> String {
-    let mut emitter = Emitter { writer: Writer::new(WIDTH), indent: None };
+    emit_with(value, true)
+}
+
+fn emit_with(value: &Value, sort: bool) -> String {
+    let mut emitter = Emitter { writer: Writer::new(WIDTH), indent: None, sort };
     emitter.value(value, Place::Root);
     emitter.writer.indent(0);
     emitter.writer.into_text()
@@ -72,6 +141,8 @@ struct Emitter {
     writer: Writer,
     /// Columns of the current block; `None` outside of any.
     indent: Option<usize>,
+    /// Keys are brought into natural order.
+    sort: bool,
 }
 
 /// Columns by which a block is indented in its parent.
@@ -119,7 +190,9 @@ impl Emitter {
         let indent = parent.map_or(0, |indent| indent + STEP);
         self.indent = Some(indent);
         let mut pairs: Vec<_> = mapping.iter().collect();
-        order::sort(&mut pairs);
+        if self.sort {
+            order::sort(&mut pairs);
+        }
         for (key, value) in pairs {
             self.writer.indent(indent);
             let style = string_style(key);
