@@ -20,6 +20,7 @@ macro_rules! scenarios {
 
 mod automation;
 mod git;
+mod identity;
 mod kill;
 mod policy;
 mod repository;

@@ -17,6 +17,18 @@ pub enum Error {
         /// What the system said.
         why: String,
     },
+    /// What is in the data directory cannot be understood.
+    #[error(
+        "{} is damaged ({why}): put a copy of the data directory in its place, or move this file \
+         away to start with nothing",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The log of changes cannot be read or written.
     #[error("state log: {0}")]
     Log(String),

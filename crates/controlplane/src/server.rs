@@ -35,6 +35,9 @@ pub struct Options {
     /// Whether requests that bring no token are served as `system:anonymous`, as kube-apiserver does
     /// unless told otherwise; else they are refused.
     pub anonymous: bool,
+    /// The certificates (PEM) by which clients know this server; every namespace gets them in the
+    /// `ConfigMap` `kube-root-ca.crt`.
+    pub authority: Option<String>,
 }
 
 /// A Kubernetes API server.
@@ -46,7 +49,7 @@ pub struct Server {
 impl Server {
     /// Opens the state and starts what runs beside requests.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let Options { data_dir, tokens, anonymous } = options;
+        let Options { data_dir, tokens, anonymous, authority } = options;
         let (store, key) = match &data_dir {
             None => (Store::in_memory(WINDOW), Key::fresh()?),
             Some(folder) => {
@@ -59,7 +62,7 @@ impl Server {
             make_namespace(&api, name)?;
         }
         bootstrap::ensure(&api)?;
-        let collector = Mutex::new(Some(Collector::start(&api)?));
+        let collector = Mutex::new(Some(Collector::start(&api, authority)?));
         let end = CancellationToken::new();
         Ok(Self { front: Front { api, login: Login::Trusted, anonymous, end }, collector })
     }

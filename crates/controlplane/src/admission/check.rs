@@ -28,8 +28,9 @@ pub(crate) fn check(policy: &Value) -> Vec<FieldError> {
     if spec["validations"].as_array().is_none_or(Vec::is_empty)
         && spec["auditAnnotations"].as_array().is_none_or(Vec::is_empty)
     {
-        let why = "validations or auditAnnotations must be provided";
+        let why = "validations or auditAnnotations must contain at least one item";
         check.errors.push(FieldError::required("spec.validations", why));
+        check.errors.push(FieldError::required("spec.auditAnnotations", why));
     }
     check.errors
 }
@@ -41,12 +42,8 @@ struct Check {
 
 impl Check {
     fn expression(&mut self, value: &Value, field: &str) {
-        let Some(source) = value.as_str().map(str::trim).filter(|s| !s.is_empty()) else {
-            if !value.is_null() || field.ends_with(".expression") {
-                self.errors.push(FieldError::required(field, ""));
-            }
-            return;
-        };
+        // That a required expression is missing is told with other required members.
+        let Some(source) = value.as_str().map(str::trim).filter(|s| !s.is_empty()) else { return };
         let compiled = parse_expression(source).and_then(|parsed| self.names(&parsed));
         if let Err(why) = compiled {
             let detail = format!("compilation failed: {why}");

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::api::Api;
@@ -26,6 +26,9 @@ use crate::store::{self, Event, Path, ResourceId};
 /// How long Events are kept.
 const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
 const EVENTS: &str = "/events";
+/// The name of the `ConfigMap` that tells every namespace by which certificates the server is known.
+const AUTHORITY: &str = "kube-root-ca.crt";
+const AUTHORITY_DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
 /// How often it is looked for Events that are too old.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How long failed work waits.
@@ -38,7 +41,7 @@ enum Task {
     Owned(ResourceId, Path),
     /// An object on its way out.
     Leaving(ResourceId, Path),
-    /// A namespace that is new.
+    /// A namespace that is new, or lost what each has.
     Settle(Path),
     /// `ClusterRoles` that gather the rules of others.
     Gather,
@@ -51,10 +54,10 @@ pub(crate) struct Collector {
 
 impl Collector {
     /// Starts on what `api` holds and goes on with what changes.
-    pub(crate) fn start(api: &Arc<Api>) -> Result<Self, Error> {
+    pub(crate) fn start(api: &Arc<Api>, authority: Option<String>) -> Result<Self, Error> {
         let (sender, events) = mpsc::channel();
         api.store.observe(sender);
-        let mut work = Work { api: api.clone(), todo: BTreeSet::new() };
+        let mut work = Work { api: api.clone(), authority, todo: BTreeSet::new() };
         work.review_everything();
         work.work();
         let thread = std::thread::Builder::new()
@@ -73,6 +76,8 @@ impl Collector {
 
 struct Work {
     api: Arc<Api>,
+    /// What goes into the `ConfigMap` of every namespace.
+    authority: Option<String>,
     todo: BTreeSet<Task>,
 }
 
@@ -132,6 +137,10 @@ impl Work {
                 self.leaving_if_marked(self.api.store.place(owner));
             }
             if let Some((namespace, _)) = event.path.split_once('/') {
+                let owned = [("/serviceaccounts", "default"), ("/configmaps", AUTHORITY)];
+                if owned.contains(&(&*event.resource, &event.path[namespace.len() + 1..])) {
+                    self.todo.insert(Task::Settle(namespace.into()));
+                }
                 self.leaving_if_marked(Some((NAMESPACES.into(), namespace.into())));
             }
             let index = self.api.catalog.index();
@@ -170,7 +179,7 @@ impl Work {
             let done = match &task {
                 Task::Owned(resource, path) => owner::review(&self.api, resource, path),
                 Task::Leaving(resource, path) => self.leave(resource, path),
-                Task::Settle(namespace) => settle(&self.api, namespace),
+                Task::Settle(namespace) => settle(&self.api, namespace, self.authority.as_deref()),
                 Task::Gather => aggregate::gather(&self.api),
             };
             if let Err(refused) = done
@@ -232,19 +241,35 @@ fn target(api: &Api, resource: &str, path: &str) -> Option<Target> {
     })
 }
 
-/// Gives a new namespace its ServiceAccount.
-fn settle(api: &Api, namespace: &str) -> Served<()> {
+/// Gives a namespace what each has: its `ServiceAccount` and the server's authority.
+fn settle(api: &Api, namespace: &str, authority: Option<&str>) -> Served<()> {
     if api.store.get(NAMESPACES, namespace).is_none_or(|home| home.meta.deleting) {
-        return Ok(());
-    }
-    let path = format!("{namespace}/default");
-    let Some(target) = target(api, "/serviceaccounts", &path) else { return Ok(()) };
-    if api.store.get("/serviceaccounts", &path).is_some() {
         return Ok(());
     }
     let account = json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"},
     });
+    ensure(api, "/serviceaccounts", &format!("{namespace}/default"), account)?;
+    let Some(authority) = authority else { return Ok(()) };
+    let map = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": AUTHORITY,
+            "annotations": {"kubernetes.io/description": AUTHORITY_DESCRIPTION},
+        },
+        "data": {"ca.crt": authority},
+    });
+    ensure(api, "/configmaps", &format!("{namespace}/{AUTHORITY}"), map)
+}
+
+/// Creates an object unless it is there.
+fn ensure(api: &Api, store: &str, path: &str, object: Value) -> Served<()> {
+    let Some(target) = target(api, store, path) else { return Ok(()) };
+    if api.store.get(store, path).is_some() {
+        return Ok(());
+    }
     let write = Write { manager: "kube-controller-manager".to_owned(), ..Write::default() };
-    store::wait(api.create(&target, account, &write)).map(drop)
+    let target = Target { name: String::new(), ..target };
+    store::wait(api.create(&target, object, &write)).map(drop)
 }

@@ -3,10 +3,14 @@
 //! A record is dropped when the event that superseded it is too old for a watch, so the file holds the
 //! current objects plus exactly the history that watchers may ask for.
 
+use std::io::ErrorKind::InvalidData;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+};
 
 use super::Log;
 use crate::Error;
@@ -21,6 +25,9 @@ const COUNTER: TableDefinition<(), u64> = TableDefinition::new("counter");
 
 /// How much of the file is kept in memory. Reads never go to the file, so little helps.
 const CACHE_BYTES: usize = 4 << 20;
+
+/// The size from which on the file is compacted at a start if most of it is free.
+const COMPACT_FROM: u64 = 8 << 20;
 
 /// A log in one file; the file is locked as long as this lives.
 pub(crate) struct Disk {
@@ -37,7 +44,11 @@ impl Disk {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::DataDir { path: folder.to_owned(), why: e.to_string() })?;
         let path = folder.join("state.redb");
-        let database = open(&path)?;
+        let database = guarded(&path, || {
+            let mut database = open(&path)?;
+            compact(&path, &mut database);
+            Ok(database)
+        })?;
         Ok(Self { path, database: Some(database), owed: Trim::default() })
     }
 
@@ -52,6 +63,31 @@ impl Disk {
 
 impl Log for Disk {
     fn load(&mut self, state: &mut State) -> Result<(), Error> {
+        let path = self.path.clone();
+        let loaded = guarded(&path, || self.read(state));
+        loaded.map_err(|error| match error {
+            // What can be opened and not be read is damaged.
+            Error::Log(why) => Error::Damaged { path, why },
+            other => other,
+        })
+    }
+
+    fn append(&mut self, events: &[Arc<Event>], trim: Trim) -> Result<(), Error> {
+        self.owed.records.extend(trim.records);
+        self.owed.floors.extend(trim.floors);
+        let owed = std::mem::take(&mut self.owed);
+        let written = self.database().and_then(|db| write(db, events, &owed).map_err(broken));
+        if written.is_err() {
+            // After an I/O error redb refuses further work until the file is opened again.
+            self.database = None;
+            self.owed = owed;
+        }
+        written
+    }
+}
+
+impl Disk {
+    fn read(&mut self, state: &mut State) -> Result<(), Error> {
         let database = self.database()?;
         let read = database.begin_read().map_err(broken)?;
         let Ok(records) = read.open_table(RECORDS) else { return Ok(()) };
@@ -72,26 +108,42 @@ impl Log for Disk {
         }
         Ok(())
     }
+}
 
-    fn append(&mut self, events: &[Arc<Event>], trim: Trim) -> Result<(), Error> {
-        self.owed.records.extend(trim.records);
-        self.owed.floors.extend(trim.floors);
-        let owed = std::mem::take(&mut self.owed);
-        let written = self.database().and_then(|db| write(db, events, &owed).map_err(broken));
-        if written.is_err() {
-            // After an I/O error redb refuses further work until the file is opened again.
-            self.database = None;
-            self.owed = owed;
-        }
-        written
-    }
+/// Runs what reads a file that may be damaged in ways that redb does not expect.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::Damaged {
+            path: path.to_owned(),
+            why: "its parts do not fit together".to_owned(),
+        })
+    })
 }
 
 fn open(path: &Path) -> Result<Database, Error> {
-    redb::Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => Error::DataDirInUse(path.to_owned()),
-        other => Error::DataDir { path: path.to_owned(), why: other.to_string() },
+    redb::Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| {
+        let (path, why) = (path.to_owned(), error.to_string());
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::DataDirInUse(path),
+            DatabaseError::Storage(StorageError::Io(error)) if error.kind() != InvalidData => {
+                Error::DataDir { path, why }
+            }
+            _ => Error::Damaged { path, why },
+        }
     })
+}
+
+/// Gives back the space of what was forgotten, if it is much. That this does not work harms nothing.
+fn compact(path: &Path, database: &mut Database) {
+    let size = std::fs::metadata(path).map_or(0, |file| file.len());
+    let used = database.begin_write().and_then(|transaction| Ok(transaction.stats()?));
+    let used = used.map_or(size, |stats| stats.stored_bytes() + stats.metadata_bytes());
+    if size > COMPACT_FROM && used < size / 4 {
+        match database.compact() {
+            Ok(_) => tracing::debug!(size, used, "the state log was compacted"),
+            Err(error) => tracing::debug!(%error, "the state log could not be compacted"),
+        }
+    }
 }
 
 fn replay(

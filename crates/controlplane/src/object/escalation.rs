@@ -71,7 +71,8 @@ impl Check<'_> {
             let index = api.access.index(&api.store);
             index.rules(kind, name, &self.target.namespace).cloned()
         };
-        let missing = || About { group: GROUP, what: plural.trim_end_matches('s'), name };
+        // kube-apiserver names the resource of the request, not that of the role.
+        let missing = || About { group: GROUP, what: &self.target.resource.plural, name };
         let rules = rules.map_err(|why| {
             if plural.is_empty() { Refused::internal(&why) } else { Refused::not_found(missing()) }
         })?;

@@ -55,6 +55,12 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     if is_old_autoscaler(resource) {
         autoscaler::to_v2(value);
     }
+    // Go always writes the rules of a role.
+    let is_role = matches!(resource.plural.as_str(), "roles" | "clusterroles");
+    if is_role && resource.group == "rbac.authorization.k8s.io" && !kind::has_items(&value["rules"])
+    {
+        value["rules"] = Value::Null;
+    }
     value["apiVersion"] = json!(resource.stored_as);
 }
 

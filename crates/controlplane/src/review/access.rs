@@ -107,11 +107,6 @@ pub(super) fn rules_review(api: &Api, object: &mut Value, user: &User) -> Served
     }
     let (rules, errors) = api.access.rules(&api.store, user, &namespace);
     let (mut resources, mut paths) = (Vec::new(), Vec::new());
-    if user.is_privileged() {
-        // Who is not asked for roles is told of a rule for everything.
-        resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
-        paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
-    }
     for rule in &rules {
         let (resource, path) = rule.shown();
         resources.extend(resource);

@@ -121,6 +121,11 @@ fn complete(request: &mut Value, target: &Target, account: &Object, now: Timesta
     if !spec["boundObjectRef"].is_object() {
         spec["boundObjectRef"] = Value::Null;
     }
+    // Go's empty request has the member already, so that nobody owns that it is there.
+    let owned = "/metadata/managedFields/0/fieldsV1/f:spec/f:boundObjectRef";
+    if let Some(owned) = request.pointer_mut(owned).and_then(Value::as_object_mut) {
+        owned.shift_remove(".");
+    }
 }
 
 fn check_life(request: &Value) -> Served<i64> {

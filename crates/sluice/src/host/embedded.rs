@@ -65,6 +65,7 @@ impl Embedded {
             data_dir: Some(directory.path("objects")),
             tokens: tokens.clone(),
             anonymous: true,
+            authority: Some(pki.authority.clone()),
         })
         .context("cannot open the control plane")?;
         let known = directory.read_text("kubeconfig")?;
