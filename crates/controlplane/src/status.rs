@@ -93,6 +93,16 @@ impl Refused {
         Self::about(409, "AlreadyExists", message, about)
     }
 
+    /// The name is taken by an object on its way out.
+    pub(crate) fn exists_for_now(about: About<'_>) -> Box<Self> {
+        let message = format!(
+            "object is being deleted: {} {:?} already exists",
+            about.qualified(),
+            about.name
+        );
+        Self::about(409, "AlreadyExists", message, about)
+    }
+
     /// No free name was found for a `generateName`.
     pub(crate) fn generate_name(about: About<'_>) -> Box<Self> {
         let message = format!(
@@ -237,7 +247,7 @@ impl Refused {
         let mut refused = Self::new(
             406,
             "NotAcceptable",
-            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml",
+            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
         );
         refused.details = json!({});
         refused

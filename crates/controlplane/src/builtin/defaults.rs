@@ -7,6 +7,24 @@ use super::table;
 
 /// Type, field and the value an unset field gets. Empty texts are unset, and in probes zeros too.
 pub(super) const DEFAULTS: &[(&str, &[(&str, &str)])] = &[
+    ("core.v1.PodTemplateSpec", &[("metadata", "{}")]),
+    ("batch.v1.JobTemplateSpec", &[("metadata", "{}")]),
+    ("discovery.v1.Endpoint", &[("conditions", "{}")]),
+    (
+        "core.v1.Event",
+        &[("source", "{}"), ("reportingComponent", r#""""#), ("reportingInstance", r#""""#)],
+    ),
+    ("core.v1.ReplicationControllerStatus", &[("replicas", "0")]),
+    ("autoscaling.v2.HorizontalPodAutoscalerStatus", &[("desiredReplicas", "0")]),
+    (
+        "policy.v1.PodDisruptionBudgetStatus",
+        &[
+            ("currentHealthy", "0"),
+            ("desiredHealthy", "0"),
+            ("disruptionsAllowed", "0"),
+            ("expectedPods", "0"),
+        ],
+    ),
     (
         "core.v1.PodSpec",
         &[
@@ -156,7 +174,7 @@ type Object = Map<String, Value>;
 /// Normalises an object of the type and fills in its defaults.
 pub(super) fn default(object: &mut Value, index: usize) {
     normalise_type(object, index);
-    fill_type(object, index);
+    fill_type(object, index, false);
 }
 
 /// Drops what Go's types cannot hold or do not write.
@@ -201,10 +219,14 @@ fn normalise_word(value: &mut Value, word: &str) {
     }
 }
 
-fn fill_type(value: &mut Value, index: usize) {
+fn fill_type(value: &mut Value, index: usize, inside: bool) {
     let table = table::get();
     let (None, Value::Object(map)) = (table.alias(index), value) else { return };
     let name = table.name(index);
+    if name == "batch.v1.JobSpec" && inside {
+        fill_children(map, index);
+        return;
+    }
     if let Some((_, defaults)) = DEFAULTS.iter().find(|(known, _)| *known == name) {
         for (field, default) in *defaults {
             let unset = map.get(*field).is_none_or(|v| is_unset(v, name));
@@ -214,9 +236,16 @@ fn fill_type(value: &mut Value, index: usize) {
         }
     }
     fill_special(map, name);
+    fill_children(map, index);
+}
+
+fn fill_children(map: &mut Object, index: usize) {
+    let table = table::get();
+    // What a CronJob makes gets the defaults of a Job when it is made.
+    let inside = table.name(index) == "batch.v1.JobTemplateSpec";
     for (field, child) in map.iter_mut() {
         if let Some(word) = table.word(index, field) {
-            fill_word(child, word);
+            fill_word(child, word, inside);
         }
     }
 }
@@ -225,17 +254,17 @@ fn is_unset(value: &Value, name: &str) -> bool {
     value.is_null() || *value == *"" || (name == "core.v1.Probe" && *value == 0)
 }
 
-fn fill_word(value: &mut Value, word: &str) {
+fn fill_word(value: &mut Value, word: &str, inside: bool) {
     if let Some(element) = word.strip_prefix("[]") {
         for item in value.as_array_mut().into_iter().flatten() {
-            fill_word(item, element);
+            fill_word(item, element, inside);
         }
     } else if let Some(element) = word.strip_prefix("{}") {
         for (_, item) in value.as_object_mut().into_iter().flatten() {
-            fill_word(item, element);
+            fill_word(item, element, inside);
         }
     } else if let Some(index) = table::get().referred(word) {
-        fill_type(value, index);
+        fill_type(value, index, inside);
     }
 }
 
@@ -257,7 +286,9 @@ fn fill_special(map: &mut Object, name: &str) {
             rolling(map, &[("maxUnavailable", json!(1)), ("maxSurge", json!(0))]);
         }
         "apps.v1.StatefulSetUpdateStrategy" => stateful_strategy(map),
-        "batch.v1.Job" => job(map),
+        "batch.v1.Job" | "core.v1.ReplicationController" => job(map),
+        "core.v1.LimitRangeItem" if text(map, "type") == "Container" => limits(map),
+        "autoscaling.v2.HorizontalPodAutoscalerBehavior" => behavior(map),
         "batch.v1.JobSpec" => job_spec(map),
         "rbac.v1.Subject" if matches!(text(map, "kind"), "User" | "Group") => {
             set(map, "apiGroup", json!("rbac.authorization.k8s.io"));
@@ -416,6 +447,35 @@ fn job(map: &mut Object) {
     let metadata = map.get_mut("metadata").and_then(Value::as_object_mut);
     if let (Some(labels), Some(metadata)) = (labels, metadata) {
         set(metadata, "labels", labels);
+    }
+}
+
+/// Limits of containers: what is not given follows from the others.
+fn limits(map: &mut Object) {
+    for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")]
+    {
+        let Some(Value::Object(known)) = map.get(from).cloned() else { continue };
+        let target = map.entry(to).or_insert_with(|| json!({}));
+        for (resource, amount) in known {
+            if target.get(&resource).is_none() {
+                target[resource.as_str()] = amount;
+            }
+        }
+    }
+}
+
+/// How fast an autoscaler goes, if it is told any of that.
+fn behavior(map: &mut Object) {
+    let all = json!({"type": "Percent", "value": 100, "periodSeconds": 15});
+    let some = json!({"type": "Pods", "value": 4, "periodSeconds": 15});
+    for (way, policies) in [("scaleUp", json!([some, all])), ("scaleDown", json!([all]))] {
+        let rules = map.entry(way).or_insert_with(|| json!({}));
+        let Some(rules) = rules.as_object_mut() else { continue };
+        if way == "scaleUp" {
+            set(rules, "stabilizationWindowSeconds", json!(0));
+        }
+        set(rules, "selectPolicy", json!("Max"));
+        set(rules, "policies", policies);
     }
 }
 

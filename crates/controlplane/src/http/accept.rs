@@ -27,6 +27,13 @@ pub(super) struct Accept {
     pub(super) beta: bool,
 }
 
+impl Accept {
+    /// Whether rows are wanted.
+    pub(super) fn is_table(self) -> bool {
+        self.shape == Shape::Table
+    }
+}
+
 /// The plain JSON object.
 pub(super) const WHOLE: Accept = Accept { shape: Shape::Whole, yaml: false, beta: false };
 

@@ -1,6 +1,6 @@
 //! Request bodies: size limit, JSON, and what is wrong with them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -10,13 +10,14 @@ use http_body_util::BodyExt;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::syntax;
 use crate::protobuf;
 use crate::status::{Refused, Served};
 
 /// The most bytes of a request body, as in kube-apiserver.
 const LIMIT: usize = 3 << 20;
 /// The deepest nesting of a body; the parser has a limit of its own.
-const DEPTH: usize = 100;
+pub(super) const DEPTH: usize = 100;
 
 /// A decoded body.
 #[derive(Debug)]
@@ -49,11 +50,32 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Decodes an object by its media type.
-pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Served<Decoded> {
+/// Decodes an object of a kind by its media type.
+pub(super) fn decode(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Served<Decoded> {
+    let bad = |why: &str| {
+        let start = summary(bytes);
+        Refused::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {why} ({start})"
+        ))
+    };
+    let unread = |why: &str| bad(&format!("couldn't get version/kind; json parse error: {why}"));
+    let object = |decoded: Decoded| {
+        other_than_object(&decoded.value).map_or_else(
+            || Ok(decoded),
+            |what| Err(unread(&format!("json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"))),
+        )
+    };
     match media_type(headers) {
-        "" | "application/json" => json(bytes),
-        "application/yaml" | "application/x-yaml" => yaml(bytes),
+        "" | "application/json" => match syntax::problem(bytes) {
+            Some(why) => Err(unread(&why)),
+            None => json(bytes).and_then(object),
+        },
+        "application/yaml" | "application/x-yaml" => {
+            read_yaml(bytes).map_err(|why| bad(&why)).and_then(object)
+        }
+        protobuf::MEDIA_TYPE if !bytes.starts_with(b"k8s\0") => Err(bad(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
+        )),
         protobuf::MEDIA_TYPE => {
             protobuf::decode(bytes).map(|value| Decoded { value, problems: Vec::new() }).map_err(
                 |why| Refused::bad_request(format!("the protobuf body cannot be read: {why}")),
@@ -64,6 +86,37 @@ pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Served<Decoded> {
             "application/yaml",
             protobuf::MEDIA_TYPE,
         ])),
+    }
+}
+
+/// What Go calls a value that is no object. Null passes for an empty one.
+pub(super) fn other_than_object(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Object(_) | Value::Null => None,
+        Value::Array(_) => Some("array"),
+        Value::String(_) => Some("string"),
+        Value::Number(_) => Some("number"),
+        Value::Bool(_) => Some("bool"),
+    }
+}
+
+/// How much of a body messages show.
+const SHOWN: usize = 30;
+
+/// The start of a body: as text if it seems to be JSON, else in hexadecimal digits.
+fn summary(bytes: &[u8]) -> String {
+    let start = &bytes[..bytes.len().min(SHOWN)];
+    let dots = if bytes.len() > SHOWN { " ..." } else { "" };
+    match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{dots}", String::from_utf8_lossy(start)),
+        Some(_) => {
+            let mut digits = String::new();
+            for byte in start {
+                let _ = write!(digits, "{byte:02x}");
+            }
+            digits + dots
+        }
     }
 }
 
@@ -79,23 +132,57 @@ pub(super) fn json(bytes: &[u8]) -> Served<Decoded> {
     Ok(Decoded { value, problems })
 }
 
-/// Decodes YAML.
-pub(super) fn yaml(bytes: &[u8]) -> Served<Decoded> {
-    let bad = |why: String| {
-        Refused::bad_request(format!(
-            "the object provided is unrecognized: yaml parse error: {why}"
-        ))
+/// Decodes a patch: a list of steps, or an object.
+pub(super) fn patch(bytes: &[u8], steps: bool) -> Served<Decoded> {
+    let bad = |why: &str| Refused::bad_request(format!("error decoding patch: {why}"));
+    if let Some(why) = syntax::problem(bytes) {
+        return Err(bad(&why));
+    }
+    let decoded = json(bytes)?;
+    let (other, wanted) = if steps {
+        let object = decoded.value.is_object().then_some("object");
+        let other = object.or_else(|| other_than_object(&decoded.value));
+        (other.filter(|what| *what != "array"), "[]handlers.jsonPatchOp")
+    } else if decoded.value.is_null() {
+        return Err(Refused::bad_request("Invalid JSON Patch"));
+    } else {
+        (other_than_object(&decoded.value), "map[string]interface {}")
     };
-    let text = std::str::from_utf8(bytes).map_err(|e| bad(e.to_string()))?;
+    match other {
+        None => Ok(decoded),
+        Some(what) => {
+            Err(bad(&format!("json: cannot unmarshal {what} into Go value of type {wanted}")))
+        }
+    }
+}
+
+/// Decodes YAML that is to be applied.
+pub(super) fn yaml(bytes: &[u8]) -> Served<Decoded> {
+    let bad = |why: &str| Refused::bad_request(format!("error decoding YAML: {why}"));
+    let decoded =
+        read_yaml(bytes).map_err(|why| bad(&format!("error converting YAML to JSON: {why}")))?;
+    match other_than_object(&decoded.value) {
+        None => Ok(decoded),
+        Some(what) => Err(bad(&format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
+        ))),
+    }
+}
+
+fn read_yaml(bytes: &[u8]) -> Result<Decoded, String> {
+    let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
     let decode = |value: yaml::Value| {
-        value.to_json().map_err(|e| bad(e.to_string())).and_then(|text| json(text.as_bytes()))
+        let text = value.to_json().map_err(|e| e.to_string())?;
+        json(text.as_bytes()).map_err(|e| e.body()["message"].to_string())
     };
     match yaml::parse_strict(text) {
         Ok(value) => decode(value),
         Err(strict) => {
             // Only a strict reader minds what the lenient one accepts: names given twice.
-            let mut decoded = decode(yaml::parse(text).map_err(|e| bad(e.to_string()))?)?;
-            decoded.problems.push(strict.to_string());
+            let mut decoded = decode(yaml::parse(text).map_err(|e| e.to_string())?)?;
+            let told = strict.to_string();
+            let told = told.strip_prefix("yaml: unmarshal errors:").unwrap_or(&told).trim();
+            decoded.problems.push(told.to_owned());
             Ok(decoded)
         }
     }

@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod body;
 mod impersonation;
+mod label;
 mod login;
 mod param;
 mod patch;
@@ -13,6 +14,7 @@ mod render;
 mod route;
 mod scale;
 mod serve;
+mod syntax;
 mod watch;
 mod write;
 

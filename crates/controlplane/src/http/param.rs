@@ -6,10 +6,11 @@ use axum::extract::Query;
 use http::Uri;
 use serde_json::Value;
 
+use super::label;
 use crate::catalog::Resource;
 use crate::schema::FieldError;
 use crate::status::{About, Refused, Served};
-use crate::store::{FieldRequirement, LabelRequirement, Selector};
+use crate::store::{FieldRequirement, Selector};
 
 /// The parameters of one request; the first of several values counts.
 #[derive(Debug, Default)]
@@ -71,7 +72,7 @@ impl Params {
         let options = ListOptions {
             watch: self.flag("watch").unwrap_or(false),
             selector: Selector {
-                labels: parse_labels(self.get("labelSelector"))?,
+                labels: label::parse(self.get("labelSelector"))?,
                 fields: parse_fields(self.get("fieldSelector"), resource)?,
             },
             limit: usize::try_from(self.number("limit")?.unwrap_or(0)).unwrap_or(0),
@@ -146,83 +147,6 @@ impl ListOptions {
 }
 
 /// Parses `a=b,c!=d,e in (f,g),!h`.
-fn parse_labels(text: &str) -> Served<Vec<LabelRequirement>> {
-    split_outside_parentheses(text).into_iter().map(|term| parse_label(term, text)).collect()
-}
-
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
-    let mut terms = Vec::new();
-    let (mut start, mut depth) = (0, 0_usize);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                terms.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    if start < text.len() {
-        terms.push(&text[start..]);
-    }
-    terms.into_iter().map(str::trim).collect()
-}
-
-fn parse_label(term: &str, whole: &str) -> Served<LabelRequirement> {
-    use LabelRequirement::{Absent, Exists, Greater, In, Less, NotIn};
-    let bad = || {
-        Refused::bad_request(format!(
-            "unable to parse requirement: found {term:?} in the label selector {whole:?}"
-        ))
-    };
-    let key = |text: &str| {
-        let text = text.trim();
-        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        (!text.is_empty() && text.chars().all(fine)).then(|| text.to_owned()).ok_or_else(bad)
-    };
-    let one = |text: &str| vec![text.trim().to_owned()];
-    if let Some(rest) = term.strip_prefix('!')
-        && !rest.starts_with('=')
-    {
-        return Ok(Absent(key(rest)?));
-    }
-    if let Some((head, list)) = term.split_once('(') {
-        let list = list.trim_end().strip_suffix(')').ok_or_else(bad)?;
-        let values: Vec<String> = list.split(',').map(|v| v.trim().to_owned()).collect();
-        let mut words = head.split_whitespace();
-        return match (words.next(), words.next(), words.next()) {
-            (Some(name), Some("in"), None) => Ok(In(key(name)?, values)),
-            (Some(name), Some("notin"), None) => Ok(NotIn(key(name)?, values)),
-            _ => Err(bad()),
-        };
-    }
-    for (operator, negated) in [("!=", true), ("==", false), ("=", false)] {
-        if let Some((name, value)) = term.split_once(operator) {
-            let value = key_or_empty(value).ok_or_else(bad)?;
-            return Ok(if negated {
-                NotIn(key(name)?, one(value))
-            } else {
-                In(key(name)?, one(value))
-            });
-        }
-    }
-    if let Some((name, bound)) = term.split_once('>') {
-        return Ok(Greater(key(name)?, bound.trim().parse().map_err(|_| bad())?));
-    }
-    if let Some((name, bound)) = term.split_once('<') {
-        return Ok(Less(key(name)?, bound.trim().parse().map_err(|_| bad())?));
-    }
-    Ok(Exists(key(term)?))
-}
-
-fn key_or_empty(value: &str) -> Option<&str> {
-    let value = value.trim();
-    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    value.chars().all(fine).then_some(value)
-}
-
 /// Parses `metadata.name=x,status.phase!=y`; `\` escapes `,`, `=` and itself.
 fn parse_fields(text: &str, resource: &Resource) -> Served<Vec<FieldRequirement>> {
     split_unescaped(text)
@@ -254,7 +178,7 @@ fn parse_field(term: &str, resource: &Resource) -> Served<FieldRequirement> {
         .find_map(|operator| term.split_once(operator).map(|(k, v)| (k, v, *operator == "!=")));
     let Some((name, value, negated)) = split else {
         return Err(Refused::bad_request(format!(
-            "invalid field selector: {term:?}; can't understand {term:?}"
+            "invalid selector: '{term}'; can't understand '{term}'"
         )));
     };
     let mut path: Vec<String> = name.trim().split('.').map(ToOwned::to_owned).collect();
@@ -291,31 +215,5 @@ fn event_field(path: Vec<String>) -> Vec<String> {
         }
         Some("reportingController") => vec!["reportingComponent".to_owned()],
         _ => path,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn label_selectors() {
-        use LabelRequirement::{Absent, Exists, In, NotIn};
-        let s = ToString::to_string;
-        assert_eq!(
-            parse_labels("a=b, c!=d,e in (f, g),h notin (i),!j,k.l/m,n==").unwrap(),
-            [
-                In(s("a"), vec![s("b")]),
-                NotIn(s("c"), vec![s("d")]),
-                In(s("e"), vec![s("f"), s("g")]),
-                NotIn(s("h"), vec![s("i")]),
-                Absent(s("j")),
-                Exists(s("k.l/m")),
-                In(s("n"), vec![s("")]),
-            ]
-        );
-        for bad in ["a in b", "a in (b", "=x", "a b", "a=b=c", "a>b"] {
-            assert!(parse_labels(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn refused(error: &patch::Error) -> Box<Refused> {
             Refused::unprocessable(error.to_string())
         }
         patch::Error::TooLarge(_) => Refused::too_large_patch(error.to_string()),
-        patch::Error::Internal(_) => Refused::internal(&error.to_string()),
+        patch::Error::Internal(_) => Refused::untyped(&error.to_string()),
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) async fn patch(
         let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
         return Err(Refused::invalid(OPTIONS, &[error]));
     }
-    let decoded = body::json(bytes)?;
+    let decoded = body::patch(bytes, media == JSON)?;
     write.body_problems = decoded.problems;
     let change = Patch { target, media, body: decoded.value };
     let outcome = api.update(target, &change, &write).await?;

@@ -21,7 +21,7 @@ pub(super) async fn bind(api: &Api, target: &Target, binding: &Value) -> Served<
     {
         return Err(Refused::bad_request("name in URL does not match name in Binding object"));
     }
-    check_binding(target, binding)?;
+    check_binding(binding)?;
     let node = binding["target"]["name"].as_str().unwrap_or_default();
     loop {
         let live = find(api, target)?;
@@ -56,7 +56,7 @@ fn change(target: &Target, live: &Object, value: &Value) -> Change {
     }
 }
 
-fn check_binding(target: &Target, binding: &Value) -> Served<()> {
+fn check_binding(binding: &Value) -> Served<()> {
     let mut errors = Vec::new();
     let kind = binding["target"]["kind"].as_str().unwrap_or_default();
     if !matches!(kind, "" | "Node") {
@@ -68,7 +68,8 @@ fn check_binding(target: &Target, binding: &Value) -> Served<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Refused::invalid(About { group: "", what: "Binding", name: &target.name }, &errors))
+    // kube-apiserver does not call this an invalid object.
+    Err(Refused::untyped(&crate::schema::aggregate(&errors)))
 }
 
 fn assign(target: &Target, pod: &mut Value, node: &str) -> Served<()> {

@@ -102,7 +102,7 @@ pub(super) async fn change(
             }
         }
     } else {
-        Wish::Replace(body::decode(headers, bytes)?.value)
+        Wish::Replace(body::decode(headers, bytes, "Scale")?.value)
     };
     let outcome = api.update(target, &Rescale { target, wish }, write).await?;
     let value = object::in_version(&target.resource, &outcome.object);

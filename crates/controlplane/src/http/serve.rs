@@ -149,6 +149,9 @@ impl Call<'_> {
         let api = &self.front.api;
         let index = api.catalog.index();
         if !index.serves(&place.group, &place.version) {
+            if index.groups.contains_key(&place.group) {
+                return Err(Refused::unserved());
+            }
             return Ok(Reply::Answer(not_a_page()));
         }
         let resource = index
@@ -163,7 +166,13 @@ impl Call<'_> {
         };
         check_scope(&target, &self.method)?;
         let accept = negotiate(self.headers)?;
-        let view = View::new(&target.resource, accept, Include::parse(params.get("includeObject")));
+        let include = params.get("includeObject");
+        if accept.is_table() && !matches!(include, "" | "None" | "Metadata" | "Object") {
+            return Err(Refused::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {include:?}: must be 'Metadata', 'Object', 'None', or empty"
+            )));
+        }
+        let view = View::new(&target.resource, accept, Include::parse(include));
         if target.resource.is_virtual || target.subresource == "token" {
             let bytes = body::read(body).await?;
             let answer = self.review(&target, params, &bytes, user)?;
@@ -196,7 +205,8 @@ impl Call<'_> {
             return Err(Refused::method_unknown());
         }
         let api = &self.front.api;
-        let request = body::decode(self.headers, &body::read(body).await?)?.value;
+        let kind = if target.subresource == "binding" { "Binding" } else { "Eviction" };
+        let request = body::decode(self.headers, &body::read(body).await?, kind)?.value;
         if target.subresource == "binding" {
             return pod::bind(api, target, &request).await;
         }
@@ -218,7 +228,7 @@ impl Call<'_> {
         }
         let api = &self.front.api;
         let mut write = write::options(params, self.headers, "CreateOptions")?;
-        let decoded = body::decode(self.headers, bytes)?;
+        let decoded = body::decode(self.headers, bytes, &target.resource.kind)?;
         write.body_problems = decoded.problems;
         let (answer, warnings) = if target.subresource == "token" {
             review::token(api, target, decoded.value, &write)?
@@ -271,15 +281,25 @@ impl Call<'_> {
             let options = options("UpdateOptions")?;
             return scale::change(api, target, &options, (headers, bytes, patch)).await;
         }
-        match (&self.method, one) {
+        let whole = target.subresource.is_empty();
+        let method = &self.method;
+        let forbidden = (*method == Method::DELETE && !whole)
+            || (*method == Method::DELETE
+                && !one
+                && target.resource.is(crate::catalog::NAMESPACES))
+            || (*method == Method::PATCH && target.subresource == "finalize");
+        if forbidden {
+            return Err(Refused::method_unknown());
+        }
+        match (method, one) {
             (&Method::POST, false) => {
                 let options = options("CreateOptions")?;
-                let decoded = body::decode(headers, bytes)?;
+                let decoded = body::decode(headers, bytes, &target.resource.kind)?;
                 write::create(api, target, view, options, decoded).await
             }
             (&Method::PUT, true) => {
                 let options = options("UpdateOptions")?;
-                let decoded = body::decode(headers, bytes)?;
+                let decoded = body::decode(headers, bytes, &target.resource.kind)?;
                 write::replace(api, target, view, options, decoded).await
             }
             (&Method::PATCH, true) => {

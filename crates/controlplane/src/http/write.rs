@@ -121,7 +121,11 @@ pub(super) fn delete_options(
     headers: &HeaderMap,
     bytes: &[u8],
 ) -> Served<DeleteOptions> {
-    let body = if bytes.is_empty() { json!({}) } else { body::decode(headers, bytes)?.value };
+    let body = if bytes.is_empty() {
+        json!({})
+    } else {
+        body::decode(headers, bytes, "DeleteOptions")?.value
+    };
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     let given = |key: &str| Some(params.get(key).to_owned()).filter(|v| !v.is_empty());
     let mut dry: Vec<String> = params.all("dryRun").to_vec();

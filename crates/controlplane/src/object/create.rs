@@ -50,6 +50,8 @@ impl Api {
         let generate = target.name.is_empty().then(|| text(&object["metadata"], "generateName"));
         let generate = generate.flatten().map(ToOwned::to_owned);
         let tries = if generate.is_some() { NAME_TRIES } else { 1 };
+        let revision = text(&object["metadata"], "resourceVersion");
+        let numbered = revision.and_then(|it| it.parse::<u64>().ok()).is_some_and(|it| it != 0);
         for _ in 0..tries {
             let mut object = object.clone();
             if let Some(start) = &generate {
@@ -60,16 +62,29 @@ impl Api {
                 form::track_creation(&target, &mut object, write);
             }
             let told = self.prepare_creation(&target, &mut object, write)?;
+            if numbered && !tracked && !write.dry_run {
+                let why = "resourceVersion should not be set on objects to be created";
+                return Err(Refused::untyped(why));
+            }
             match self.keep_creation(&target, object, write).await {
                 Ok(object) => {
                     warnings.extend(told);
                     return Ok(Outcome { object, created: true, warnings });
                 }
                 Err(Refusal::Exists) if generate.is_some() => {}
+                Err(Refusal::Exists) if self.is_going(&target) => {
+                    return Err(Refused::exists_for_now(target.about()));
+                }
                 Err(refusal) => return Err(target.refused(refusal)),
             }
         }
         Err(Refused::generate_name(target.about()))
+    }
+
+    /// Whether the object of that name is on its way out.
+    fn is_going(&self, target: &Target) -> bool {
+        let live = self.store.get(&target.resource.store, &target.path());
+        live.is_some_and(|it| it.meta.deleting)
     }
 
     /// Gives a new object what the server decides, and checks it; gives what the client is to be

@@ -50,7 +50,7 @@ pub(crate) enum Deleted {
 }
 
 enum Step {
-    Remove,
+    Remove(Value),
     Mark(Value),
     Wait,
 }
@@ -156,8 +156,7 @@ fn deleted(object: Arc<Object>, gone: bool) -> Deleted {
 fn deletion(target: &Target, live: &Object, step: &Step) -> Option<store::Change> {
     let draft = match step {
         Step::Wait => return None,
-        Step::Remove => Draft::new(&live.value()),
-        Step::Mark(value) => Draft::new(value),
+        Step::Remove(value) | Step::Mark(value) => Draft::new(value),
     };
     Some(store::Change {
         resource: target.resource.store.clone(),
@@ -165,7 +164,7 @@ fn deletion(target: &Target, live: &Object, step: &Step) -> Option<store::Change
         expect: Some(live.revision),
         within: None,
         draft,
-        delete: matches!(step, Step::Remove),
+        delete: matches!(step, Step::Remove(_)),
     })
 }
 
@@ -210,7 +209,12 @@ fn step(target: &Target, live: &Value, options: &DeleteOptions) -> Step {
     let grace = grace(target, live, options);
     let held = grace > 0 || !finalizers.is_empty() || kind::held(target, &new);
     if !held {
-        return Step::Remove;
+        if !target.resource.is("/pods") {
+            return Step::Remove(live.clone());
+        }
+        // The last state of a Pod tells that it was deleted.
+        mark(&mut new, grace);
+        return Step::Remove(new);
     }
     mark(&mut new, grace);
     if target.resource.is(NAMESPACES) {

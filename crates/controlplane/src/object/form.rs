@@ -52,8 +52,10 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     if resource.group == "events.k8s.io" {
         kind::event_to_core(value);
     }
+    value["apiVersion"] = json!(resource.stored_as);
     if is_old_autoscaler(resource) {
         autoscaler::to_v2(value);
+        builtin::default(&resource.group, &resource.kind, value);
     }
     // Go always writes the rules of a role.
     let is_role = matches!(resource.plural.as_str(), "roles" | "clusterroles");
@@ -61,7 +63,6 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     {
         value["rules"] = Value::Null;
     }
-    value["apiVersion"] = json!(resource.stored_as);
 }
 
 /// Takes in a wanted state: checks its type, drops what is unknown, fills in defaults. Gives what

@@ -9,13 +9,15 @@ use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
 use crate::schema::{FieldError, Schema};
 
 /// Resources whose built-in strategy counts generations.
-const GENERATIONS: [&str; 6] = [
+const GENERATIONS: [&str; 8] = [
     "apps",
     "batch",
     "networking.k8s.io",
     "policy",
     "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
+    "discovery.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
 ];
 /// Members of an Event: in core and in events.k8s.io.
 const EVENT_MEMBERS: [(&str, &str); 7] = [
@@ -31,8 +33,15 @@ const EVENT_MEMBERS: [(&str, &str); 7] = [
 /// Whether objects of `resource` have a `metadata.generation`.
 pub(super) fn has_generation(resource: &Resource) -> bool {
     resource.custom().is_some()
-        || GENERATIONS.contains(&resource.group.as_str())
-        || matches!(&*resource.store, "/pods" | "/replicationcontrollers")
+        || (GENERATIONS.contains(&resource.group.as_str())
+            && !resource.is("apps/controllerrevisions"))
+        || matches!(
+            &*resource.store,
+            "/pods"
+                | "/replicationcontrollers"
+                | "/podtemplates"
+                | "scheduling.k8s.io/priorityclasses"
+        )
 }
 
 /// Whether an update need not name the resourceVersion it was made for.
@@ -79,6 +88,7 @@ pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) {
         members.shift_remove("status");
         if resource.custom().is_none() {
             members.insert("status".to_owned(), json!({}));
+            crate::builtin::default(&resource.group, &resource.kind, object);
         }
     }
     match &*resource.store {

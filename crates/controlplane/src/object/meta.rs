@@ -167,6 +167,20 @@ fn is_qualified(part: &str) -> bool {
         && edge(part.bytes().last())
 }
 
+/// What is first wrong with the key of a label, if anything is.
+pub(crate) fn qualified_name_problem(key: &str) -> Option<String> {
+    let mut errors = Vec::new();
+    check_key("", key, &mut errors);
+    errors.into_iter().next().map(|error| error.detail)
+}
+
+/// What is wrong with the value of a label, if anything is.
+pub(crate) fn value_problem(value: &str) -> Option<String> {
+    let mut errors = Vec::new();
+    check_label_value(&json!(value), &mut errors);
+    errors.into_iter().next().map(|error| error.detail)
+}
+
 fn check_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
     let mut bad = |why: &str| errors.push(FieldError::invalid(field, &json!(key), why));
     let (prefix, name) = match key.split_once('/') {
@@ -239,10 +253,14 @@ fn check_owners(metadata: &Value, errors: &mut Vec<FieldError>) {
 
 fn check_finalizers(metadata: &Value, errors: &mut Vec<FieldError>) {
     let all = finalizers(metadata);
-    for finalizer in &all {
+    for (position, finalizer) in all.iter().enumerate() {
+        let before = errors.len();
+        check_key("metadata.finalizers", finalizer, errors);
         let standard = matches!(*finalizer, "orphan" | "foregroundDeletion" | "kubernetes");
-        if !standard && !finalizer.contains('/') {
-            check_key("metadata.finalizers", finalizer, errors);
+        if errors.len() == before && !standard && !finalizer.contains('/') {
+            let field = format!("metadata.finalizers[{position}]");
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.push(FieldError::invalid(field, &json!(finalizer), why));
         }
     }
     if all.contains(&"orphan") && all.contains(&"foregroundDeletion") {

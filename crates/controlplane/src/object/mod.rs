@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 pub(crate) use delete::{CLEANUP, DeleteOptions, Deleted, FOREGROUND, ORPHAN};
 pub(crate) use form::{in_version, resets};
 pub(crate) use kind::create_on_update;
+pub(crate) use meta::{qualified_name_problem, value_problem};
 pub(crate) use review::take_review;
 pub(crate) use update::Change;
 

@@ -244,6 +244,10 @@ fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
         value.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default()
     };
     let changed = keys(old).into_iter().chain(keys(new)).any(|key| !ignored(&key) && differs(&key));
+    // The annotations of a Deployment are passed on to its ReplicaSets.
+    let told = target.resource.is("apps/deployments")
+        && old["metadata"]["annotations"] != new["metadata"]["annotations"];
+    let changed = changed || told;
     if changed {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);

@@ -1,5 +1,8 @@
 //! The columns of built-in kinds, as the printers of kube-apiserver have them.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -59,12 +62,27 @@ pub(super) fn columns(store: &str) -> &'static [Column] {
     }
 }
 
-/// The description of a column that several kinds share.
-pub(super) fn description(name: &str) -> &'static str {
+/// The description of a column of the resource stored at `store`, as kube-apiserver 1.34 gives it.
+pub(super) fn description(store: &str, name: &str) -> &'static str {
+    type Texts = HashMap<&'static str, HashMap<&'static str, String>>;
+    static KNOWN: LazyLock<Texts> = LazyLock::new(|| {
+        let mut known = Texts::new();
+        for line in include_str!("descriptions.txt").lines() {
+            let mut fields = line.splitn(3, '\t');
+            if let (Some(plural), Some(column), Some(text)) =
+                (fields.next(), fields.next(), fields.next())
+                && let Ok(text) = serde_json::from_str(text)
+            {
+                known.entry(plural).or_default().insert(column, text);
+            }
+        }
+        known
+    });
+    let plural = store.rsplit('/').next().unwrap_or_default();
     match name {
         "Name" => NAME_COLUMN,
         "Age" | "Created At" => AGE_COLUMN,
-        _ => "",
+        _ => KNOWN.get(plural).and_then(|it| it.get(name)).map_or("", String::as_str),
     }
 }
 

@@ -75,7 +75,7 @@ impl Table<'_> {
                     "name": c.0,
                     "type": c.1,
                     "format": if c.0 == "Name" { "name" } else { "" },
-                    "description": builtin::description(c.0),
+                    "description": builtin::description(&self.resource.store, c.0),
                     "priority": c.2,
                 })
             })

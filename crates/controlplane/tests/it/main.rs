@@ -10,4 +10,5 @@ mod access;
 mod client;
 mod durable;
 mod kubectl;
+mod table;
 mod toy;

@@ -35,6 +35,8 @@ const ADMIN_TOKEN: &str = "world-admin";
 pub struct Options {
     /// Whether garbage collection, namespace deletion and the workload controllers run as well.
     pub controller_manager: bool,
+    /// The controllers that run then; all if none is named.
+    pub controllers: Vec<&'static str>,
     /// Further users: token, name and groups.
     pub users: Vec<(String, String, Vec<String>)>,
 }
@@ -103,7 +105,7 @@ impl Server {
         };
         std::fs::write(server.kubeconfig_path(), server.kubeconfig(ADMIN_TOKEN))?;
         if options.controller_manager {
-            server.controller_manager = Some(controller_manager(&server)?);
+            server.controller_manager = Some(controller_manager(&server, &options.controllers)?);
         }
         Ok(server)
     }
@@ -205,8 +207,9 @@ async fn apiserver(folder: &Path, etcd: &str) -> Result<(Process, u16)> {
     Ok((process, port))
 }
 
-fn controller_manager(server: &Server) -> Result<Process> {
+fn controller_manager(server: &Server, controllers: &[&str]) -> Result<Process> {
     let folder = server.folder.path();
+    let controllers = if controllers.is_empty() { "*".to_owned() } else { controllers.join(",") };
     Process::start(
         &required("kube-controller-manager")?,
         &folder.join("kube-controller-manager.log"),
@@ -214,6 +217,7 @@ fn controller_manager(server: &Server) -> Result<Process> {
             format!("--kubeconfig={}", server.kubeconfig_path().display()),
             format!("--service-account-private-key-file={}", folder.join("accounts.key").display()),
             format!("--root-ca-file={}", folder.join("ca.crt").display()),
+            format!("--controllers={controllers}"),
             "--leader-elect=false".to_owned(),
             format!("--secure-port={}", free_port()?),
             format!("--cert-dir={}", folder.join("controller-manager").display()),

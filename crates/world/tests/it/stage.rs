@@ -45,7 +45,8 @@ impl Stage {
             println!("{test}: skipped: {missing} (cargo xtask setup)");
             return None;
         }
-        let options = kubernetes::Options { controller_manager: true, users: Vec::new() };
+        let options =
+            kubernetes::Options { controller_manager: true, ..kubernetes::Options::default() };
         let server = kubernetes::Server::start(options).await.unwrap();
         let config = Kubeconfig::read_from(server.kubeconfig_path()).unwrap();
         let options = KubeConfigOptions::default();
