@@ -222,23 +222,8 @@ fn causes(error: &ValidationError<'_>) -> Vec<Told> {
     causes
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
 fn text(error: &ValidationError<'_>) -> String {
     let value = error.instance();
-    let length = || match &**value {
-        Value::String(text) => text.chars().count(),
-        Value::Array(items) => items.len(),
-        Value::Object(entries) => entries.len(),
-        _ => 0,
-    };
-    let sized = |name: &str, limit: &u64| {
-        format!("{name}: got {}, want {}", grouped(length() as f64), grouped(*limit as f64))
-    };
-    let compared = |name: &str, limit: f64| {
-        let got = value.as_f64().unwrap_or_default();
-        format!("{name}: got {}, want {}", grouped(got), grouped(limit))
-    };
-    let number = |limit: &Value| limit.as_f64().unwrap_or_default();
     match error.kind() {
         Kind::Type { kind } => {
             let want = match kind {
@@ -250,7 +235,7 @@ fn text(error: &ValidationError<'_>) -> String {
             format!("got {}, want {want}", json_type(value))
         }
         Kind::AdditionalItems { limit } => {
-            format!("last {} additionalItem(s) not allowed", length().saturating_sub(*limit))
+            format!("last {} additionalItem(s) not allowed", length(value).saturating_sub(*limit))
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let names: Vec<String> = unexpected.iter().map(|name| quote(name)).collect();
@@ -272,6 +257,39 @@ fn text(error: &ValidationError<'_>) -> String {
         Kind::Contains => "no items match contains schema".to_owned(),
         Kind::FalseSchema => "false schema".to_owned(),
         Kind::Not { .. } => "'not' failed".to_owned(),
+        Kind::Pattern { pattern } => {
+            format!("{} does not match pattern {}", display(value), quote(pattern))
+        }
+        Kind::PropertyNames { .. } => format!("invalid propertyName {}", display(value)),
+        Kind::UniqueItems => "items are equal".to_owned(),
+        Kind::Format { format } => format!("{} is not valid {format}", display(value)),
+        _ => bound(error).unwrap_or_else(|| error.to_string()),
+    }
+}
+
+/// How much there is in a value: characters, items or entries.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(items) => items.len(),
+        Value::Object(entries) => entries.len(),
+        _ => 0,
+    }
+}
+
+/// The text for a value that is too small or too large.
+#[expect(clippy::cast_precision_loss, reason = "sizes are small")]
+fn bound(error: &ValidationError<'_>) -> Option<String> {
+    let value = error.instance();
+    let sized = |name: &str, limit: &u64| {
+        format!("{name}: got {}, want {}", grouped(length(value) as f64), grouped(*limit as f64))
+    };
+    let compared = |name: &str, limit: f64| {
+        let got = value.as_f64().unwrap_or_default();
+        format!("{name}: got {}, want {}", grouped(got), grouped(limit))
+    };
+    let number = |limit: &Value| limit.as_f64().unwrap_or_default();
+    Some(match error.kind() {
         Kind::MaxItems { limit } => sized("maxItems", limit),
         Kind::MinItems { limit } => sized("minItems", limit),
         Kind::MaxLength { limit } => sized("maxLength", limit),
@@ -283,14 +301,8 @@ fn text(error: &ValidationError<'_>) -> String {
         Kind::ExclusiveMaximum { limit } => compared("exclusiveMaximum", number(limit)),
         Kind::ExclusiveMinimum { limit } => compared("exclusiveMinimum", number(limit)),
         Kind::MultipleOf { multiple_of } => compared("multipleOf", *multiple_of),
-        Kind::Pattern { pattern } => {
-            format!("{} does not match pattern {}", display(value), quote(pattern))
-        }
-        Kind::PropertyNames { .. } => format!("invalid propertyName {}", display(value)),
-        Kind::UniqueItems => "items are equal".to_owned(),
-        Kind::Format { format } => format!("{} is not valid {format}", display(value)),
-        _ => error.to_string(),
-    }
+        _ => return None,
+    })
 }
 
 fn json_type(value: &Value) -> &'static str {

@@ -4,6 +4,7 @@ mod completion;
 mod demo;
 mod error;
 pub(crate) mod flag;
+mod helm;
 mod kustomize;
 mod registry;
 mod run;
@@ -36,6 +37,7 @@ enum Verb {
     Run(run::Arguments),
     Registry(registry::Arguments),
     Kustomize(kustomize::Arguments),
+    Helm(helm::Arguments),
     Completion(completion::Arguments),
     Version(version::Arguments),
 }
@@ -70,6 +72,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Run(arguments) => block_on(run::run(arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
         Verb::Kustomize(arguments) => kustomize::run(&arguments),
+        Verb::Helm(arguments) => Ok(helm::run(arguments)),
         Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),
         Verb::Version(arguments) => Ok(version::run(&arguments)),
     }

@@ -1,0 +1,53 @@
+//! `sluice helm`: Helm's commands that need no cluster, with Helm's flags and output.
+
+mod lint;
+mod outside;
+mod source;
+mod template;
+mod value;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+/// Render and check Helm charts, with Helm's flags and output
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Template(Box<template::Arguments>),
+    Lint(Box<lint::Arguments>),
+}
+
+pub(super) fn run(arguments: Arguments) -> ExitCode {
+    let result = match arguments.verb {
+        Verb::Template(arguments) => template::run(&arguments),
+        Verb::Lint(arguments) => lint::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Helm's own form, which scripts look for.
+            let _ = writeln!(std::io::stderr(), "Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what was odd, as Helm logs it.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(std::io::stderr(), "{warning}");
+    }
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| error.to_string())
+}
