@@ -7,7 +7,7 @@ use super::root::Artifact;
 use super::{Identity, Key, Root, identity};
 use crate::Error;
 
-/// How the artifact types of bundles begin.
+/// How the media types of bundles begin.
 pub const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 
 const IN_TOTO: &str = "application/vnd.in-toto+json";

@@ -259,3 +259,25 @@ fn the_public_root_is_usable() {
     let error = Root::parse("{}").unwrap_err();
     assert!(error.to_string().starts_with("unable to parse trusted root: "), "{error}");
 }
+
+/// What cosign itself made; see the README beside the files.
+#[test]
+fn recorded_signatures_of_cosign_are_good() {
+    let digest = include_str!("../recorded/digest").trim();
+    let key = Key::parse(include_bytes!("../recorded/cosign.pub")).unwrap();
+    let payload = include_bytes!("../recorded/v2-payload.json");
+    let annotations = include_str!("../recorded/v2-annotations.json");
+    let annotations: BTreeMap<String, String> = serde_json::from_str(annotations).unwrap();
+    let layer = Layer { payload, annotations: &annotations };
+    let bundle = include_bytes!("../recorded/v3-bundle.json");
+    let signer = Signer::Key(&key);
+    signer.verify_layer(&layer, digest).unwrap();
+    signer.verify_bundle(bundle, digest).unwrap();
+    assert!(
+        signer.verify_layer(&layer, OTHER).is_err() && signer.verify_bundle(bundle, OTHER).is_err()
+    );
+    let stranger = KeyPair::generate().unwrap();
+    let stranger = Key::parse(stranger.public_key_pem().as_bytes()).unwrap();
+    assert!(Signer::Key(&stranger).verify_layer(&layer, digest).is_err());
+    assert!(Signer::Key(&stranger).verify_bundle(bundle, digest).is_err());
+}
