@@ -39,7 +39,14 @@ pub(crate) struct Server {
 }
 
 /// The servers, the quick ones first.
-pub(crate) const SERVERS: [Server; 2] = [
+pub(crate) const SERVERS: [Server; 3] = [
+    Server {
+        module: "gofakes3",
+        folder: "gofakes3-v1.2.0",
+        programs: &[("github.com/johannesboyne/gofakes3/cmd/gofakes3", "gofakes3")],
+        linker: "-s -w",
+        needed_for: "buckets on an S3 server",
+    },
     Server {
         module: "etcd",
         folder: "etcd-v3.6.6",

@@ -1,12 +1,13 @@
 //! From options to a store of the library.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::{ClientOptions, ObjectStore};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use crate::sts::Keys;
@@ -20,6 +21,16 @@ impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.0.inner().clone()))
     }
+}
+
+/// A request is tried three times at most: the caller comes back by itself.
+fn retry() -> RetryConfig {
+    let backoff = BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+        base: 3.0,
+    };
+    RetryConfig { backoff, max_retries: 2, retry_timeout: Duration::from_secs(10) }
 }
 
 pub(crate) async fn connect(options: &Options) -> Result<Arc<dyn ObjectStore>, Error> {
@@ -48,6 +59,7 @@ async fn s3(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectSto
     builder = builder
         .with_bucket_name(&options.name)
         .with_allow_http(options.insecure)
+        .with_retry(retry())
         .with_http_connector(connector);
     builder = match &options.credential {
         Credential::Anonymous => builder.with_skip_signature(true),
@@ -68,7 +80,8 @@ fn google(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectStore
     if options.endpoint.starts_with("http://") {
         builder = builder.with_base_url(&options.endpoint);
     }
-    builder = builder.with_bucket_name(&options.name).with_http_connector(connector);
+    builder =
+        builder.with_bucket_name(&options.name).with_retry(retry()).with_http_connector(connector);
     builder = match &options.credential {
         Credential::ServiceAccount(json) => builder.with_service_account_key(json),
         Credential::Anonymous => builder.with_skip_signature(true),
@@ -93,6 +106,7 @@ fn azure(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectStore>
         .with_endpoint(bare.as_str().trim_end_matches('/').to_owned())
         .with_container_name(&options.name)
         .with_allow_http(endpoint.scheme() == "http")
+        .with_retry(retry())
         .with_http_connector(connector);
     builder = match &options.credential {
         Credential::Azure(Azure::AccountKey(key)) => builder.with_access_key(key),

@@ -67,7 +67,7 @@ impl Bucket {
         match self.store.list(None).next().await {
             // A key that is no path is a key all the same.
             None | Some(Ok(_) | Err(object_store::Error::InvalidPath { .. })) => Ok(true),
-            Some(Err(object_store::Error::NotFound { .. })) => Ok(false),
+            Some(Err(error)) if is_missing(&error) => Ok(false),
             Some(Err(error)) => Err(Error::of(&error)),
         }
     }
@@ -126,6 +126,19 @@ impl Download {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         self.pieces.try_next().await.map_err(|error| Error::of(&error))
     }
+}
+
+/// Whether a listing failed because there is no such bucket; the library has no word for that.
+fn is_missing(error: &object_store::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(it) = cause {
+        let text = it.to_string();
+        if ["NoSuchBucket", "ContainerNotFound", "404 Not Found"].iter().any(|s| text.contains(s)) {
+            return true;
+        }
+        cause = it.source();
+    }
+    matches!(error, object_store::Error::NotFound { .. })
 }
 
 fn plain(etag: Option<String>) -> String {

@@ -16,6 +16,7 @@ pub mod kubernetes;
 mod listen;
 pub mod proxy;
 pub mod registry;
+pub mod s3;
 pub mod simulator;
 pub mod ssh;
 mod tls;
