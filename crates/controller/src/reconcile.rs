@@ -58,6 +58,13 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// Whether `it` is only data that others read: it gets neither finalizer nor status, and no
+    /// turn. One that had them before is [finalized](Self::finalize), and both are taken away.
+    fn is_data(&self, it: &Self::Resource) -> bool {
+        let _ = it;
+        false
+    }
+
     /// What `it` refers to: a pure function of the object. Changes of those objects that a
     /// [`Watch`] lets through wake it.
     fn references(&self, it: &Self::Resource) -> Vec<Reference> {

@@ -299,6 +299,9 @@ impl<R: Reconcile> Run<'_, R> {
         if object.meta().deletion_timestamp.is_some() {
             return if held { self.finalize(object, writer).await } else { idle() };
         }
+        if self.runner.reconciler.is_data(object) {
+            return self.data(object, writer, held).await;
+        }
         if !held && let Err(error) = writer.add_finalizer().await {
             return self.unwritten(error);
         }
@@ -335,6 +338,18 @@ impl<R: Reconcile> Run<'_, R> {
             }
         }
         idle()
+    }
+
+    /// Takes everything from an object that is only data, unless it is suspended.
+    async fn data(&mut self, object: &R::Resource, mut writer: Writer, held: bool) -> Ran {
+        let bare = object.status().is_none_or(|status| *status == Default::default());
+        if object.suspended() || (bare && !held) {
+            return idle();
+        }
+        if let Err(error) = writer.status(json!({})).await {
+            return self.unwritten(error);
+        }
+        if held { self.finalize(object, writer).await } else { idle() }
     }
 
     async fn finalize(&mut self, object: &R::Resource, writer: Writer) -> Ran {
