@@ -1,6 +1,7 @@
 //! Trees as tarballs: written in upstream's normal form, read with distrust.
 
 mod extract;
+mod folder;
 mod header;
 mod path;
 mod writer;
