@@ -40,7 +40,21 @@ const RINGS: &[(&str, &[&str])] = &[
     ),
     (
         "reconciler",
-        &["api", "artifact", "cloud", "controller", "forge", "git", "http-client", "registry"],
+        &[
+            "api",
+            "artifact",
+            "bucket",
+            "cloud",
+            "controller",
+            "forge",
+            "git",
+            "helm",
+            "http-client",
+            "policy",
+            "registry",
+            "signature",
+            "version",
+        ],
     ),
     // The host. The control plane knows nothing of GitOps.
     ("controlplane", &["yaml"]),

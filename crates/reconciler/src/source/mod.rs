@@ -12,13 +12,29 @@
 //! Invariants: an artifact is told only when it is stored whole; what fails leaves the artifact that
 //! was there before; the digest of what is stored is checked in every pass.
 
+mod bucket;
+mod chart_server;
 mod condition;
 mod git_repository;
+mod helm_chart;
+mod helm_repository;
+mod oci_repository;
 mod pass;
+mod registry_access;
+mod verification;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::git_repository::GitRepositoryReconciler;
+use api::meta::Object;
+use artifact::{Kind, Place};
+use controller::Stop;
+use kube::ResourceExt as _;
+
+pub use self::{
+    bucket::BucketReconciler, git_repository::GitRepositoryReconciler,
+    helm_chart::HelmChartReconciler, helm_repository::HelmRepositoryReconciler,
+    oci_repository::OciRepositoryReconciler,
+};
 
 /// Upstream's name for the controller: event source and field manager.
 pub const CONTROLLER: &str = "source-controller";
@@ -35,6 +51,10 @@ pub struct Options {
     pub object_level_workload_identity: bool,
     /// `--default-service-account`, for workload identity.
     pub default_service_account: Option<String>,
+    /// `--helm-index-max-size`, in bytes.
+    pub helm_index_max_size: u64,
+    /// `--helm-chart-max-size`, in bytes.
+    pub helm_chart_max_size: u64,
 }
 
 impl Default for Options {
@@ -43,6 +63,8 @@ impl Default for Options {
             requeue_dependency: Duration::from_secs(30),
             object_level_workload_identity: false,
             default_service_account: None,
+            helm_index_max_size: 50 << 20,
+            helm_chart_max_size: 10 << 20,
         }
     }
 }
@@ -58,6 +80,27 @@ pub struct Context {
     pub mirrors: git::Mirrors,
     /// Tokens of GitHub Apps.
     pub forge: forge::Forge,
+    /// Registries.
+    pub registry: registry::Client,
+    /// Logins of clouds.
+    pub cloud: cloud::Cloud,
+    /// Web servers with charts.
+    pub http: http_client::Pool,
+    /// Where engines run.
+    pub compute: controller::Compute,
     /// Flags.
     pub options: Arc<Options>,
+}
+
+/// Removes everything that an object has in the store.
+async fn forget(store: &artifact::Store, it: &impl Object, kind: Kind) -> Result<(), Stop> {
+    let failed = |why: artifact::Error| {
+        let message = format!("garbage collection for deleted resource failed: {why}");
+        Stop::fail(api::reason::GARBAGE_COLLECTION_FAILED, message)
+    };
+    store.revoke(&it.uid().unwrap_or_default());
+    let namespace = it.namespace().unwrap_or_default();
+    let place = Place::new(kind, &namespace, &it.name_any()).map_err(failed)?;
+    store.forget(&place).await.map_err(failed)?;
+    Ok(())
 }

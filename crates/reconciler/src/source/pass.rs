@@ -19,6 +19,10 @@ pub(crate) trait SourceStatus: Status {
     fn artifact(&self) -> Option<&Artifact>;
     /// Records the artifact.
     fn set_artifact(&mut self, artifact: Option<Artifact>);
+    /// Where the link to the newest artifact is served, for the kinds that have one.
+    fn url(&self) -> Option<&str> {
+        None
+    }
     /// Records where the link to the newest artifact is served, for the kinds that have one.
     fn set_url(&mut self, url: Option<String>) {
         let _ = url;
@@ -120,6 +124,10 @@ pub(crate) struct Pass<S> {
     /// The status as this run changes it, without its conditions.
     pub(crate) status: S,
     pub(crate) conditions: Conditions,
+    /// The reason of Ready and of the event of a good run, for the kinds that have their own.
+    pub(crate) reason: Option<&'static str>,
+    /// What Ready says of a failed run, where that is not what its event says.
+    pub(crate) ready: Option<(&'static str, String)>,
     before: S,
     events: Vec<Event>,
 }
@@ -131,7 +139,8 @@ impl<S: SourceStatus> Pass<S> {
         let mut conditions = turn.conditions_of(&status);
         conditions.remove(condition::STORAGE_OPERATION_FAILED);
         let (before, events) = (status.clone(), Vec::new());
-        Self { uid: it.uid().unwrap_or_default(), status, conditions, before, events }
+        let uid = it.uid().unwrap_or_default();
+        Self { uid, status, conditions, reason: None, ready: None, before, events }
     }
 
     /// Collects what is no longer needed and checks the artifact, which is forgotten if it is missing
@@ -147,6 +156,10 @@ impl<S: SourceStatus> Pass<S> {
             if self.is_stored(store, known).await? {
                 let artifact = Artifact { url: store.url(&known.path), ..known.clone() };
                 self.status.set_artifact(Some(artifact));
+                let link = self.status.url().and_then(path_of).map(|path| store.url(&path));
+                if link.is_some() {
+                    self.status.set_url(link);
+                }
                 return Ok(());
             }
             self.status.set_artifact(None);
@@ -263,7 +276,11 @@ impl<S: SourceStatus> Pass<S> {
                 if let Some((kind, status)) = condition {
                     self.mark(kind, status, (reason, &message));
                 }
-                failed(reason, message, class)
+                let (verdict, telling) = failed(reason, message, class);
+                match self.ready.take() {
+                    Some(ready) => (retold(ready, verdict), telling),
+                    None => (verdict, telling),
+                }
             }
             Ok(done) => self.succeeded(done),
         };
@@ -278,8 +295,8 @@ impl<S: SourceStatus> Pass<S> {
         let Done { every, news, steady } = done;
         let good = condition::summary(&self.conditions).filter(|it| it.status == "True");
         let message = good.map(|it| it.message.clone()).unwrap_or_default();
-        let verdict =
-            Verdict::Ready { reason: reason::SUCCEEDED, message, next: Next::Interval { every } };
+        let ready = self.reason.unwrap_or(reason::SUCCEEDED);
+        let verdict = Verdict::Ready { reason: ready, message, next: Next::Interval { every } };
         let Some(artifact) = self.status.artifact() else {
             return (verdict, Telling::Instead(steady));
         };
@@ -288,8 +305,8 @@ impl<S: SourceStatus> Pass<S> {
             && !condition::has_failed(&self.conditions.list);
         let metadata = described(artifact);
         let own = match (is_new, recovered) {
-            (true, _) => Some(Event::info("NewArtifact", news)),
-            (false, true) => Some(Event::info(reason::SUCCEEDED, news)),
+            (true, _) => Some(Event::info(self.reason.unwrap_or(reason::NEW_ARTIFACT), news)),
+            (false, true) => Some(Event::info(ready, news)),
             (false, false) => None,
         };
         match own {
@@ -299,12 +316,26 @@ impl<S: SourceStatus> Pass<S> {
     }
 }
 
+/// The path in the store that a URL of it leads to.
+fn path_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    rest.split_once('/').map(|(_, path)| path.to_owned())
+}
+
 /// What events tell machines of an artifact.
 fn described(artifact: &Artifact) -> BTreeMap<String, String> {
     [("revision", &artifact.revision), ("digest", &artifact.digest)]
         .into_iter()
         .map(|(key, value)| (format!("{GROUP}/{key}"), value.clone()))
         .collect()
+}
+
+/// A failure in other words.
+fn retold((reason, message): (&'static str, String), verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Fail { .. } => Verdict::Fail { reason, message },
+        other => other,
+    }
 }
 
 /// Ready and the event tell what just failed; a Waiting failure is told as a trace.

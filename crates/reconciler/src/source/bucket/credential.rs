@@ -1,0 +1,219 @@
+//! From a spec and its Secrets to the way a bucket is spoken to.
+
+use ::bucket::{Azure, Credential, Ldap, Options, Provider};
+use api::{
+    reason,
+    source::{Bucket, BucketProvider, BucketSts, StsProvider},
+};
+use controller::secret::Data;
+use http_client::Proxy;
+use kube::ResourceExt as _;
+use url::Url;
+
+use super::denied;
+use crate::source::{
+    Context, condition,
+    pass::Failure,
+    registry_access::{self, Reader},
+};
+
+/// Reads everything that the spec refers to. Texts are upstream's.
+pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, Failure> {
+    let spec = &it.spec;
+    let kind = spec.provider.unwrap_or_default();
+    let account = spec.service_account_name.as_deref().filter(|it| !it.is_empty());
+    if kind != BucketProvider::Generic && account.is_some() {
+        return Err(unsupported_account(context));
+    }
+    let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
+    let object = ("Bucket", name.as_str());
+    let reader = Reader { context, namespace: &namespace, object };
+    let data = match &spec.secret_ref {
+        Some(reference) => Some(secret(&reader, &reference.name, "secret").await?),
+        None => None,
+    };
+    let proxy = match &spec.proxy_secret_ref {
+        Some(reference) => reader
+            .proxy(&reference.name)
+            .await
+            .map_err(|why| denied(&format!("failed to get proxy URL: {why}")))?,
+        None => Proxy::default(),
+    };
+    let tls = match &spec.cert_secret_ref {
+        Some(reference) => Some(
+            reader
+                .tls(&reference.name)
+                .await
+                .map_err(|why| denied(&format!("failed to get TLS config: {why}")))?,
+        ),
+        None => None,
+    };
+    let insecure = spec.insecure.unwrap_or(false);
+    // TLS material does not matter where there is no TLS.
+    let tls = tls.filter(|_| !insecure && kind != BucketProvider::Gcp);
+    let name = spec.secret_ref.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
+    let credential = match (kind, &data) {
+        (BucketProvider::Generic | BucketProvider::Aws, Some(data)) => keys(name, data)?,
+        (BucketProvider::Gcp, Some(data)) => service_account(name, data)?,
+        (BucketProvider::Azure, Some(data)) => azure(name, data)?,
+        (BucketProvider::Generic, None) => Credential::Anonymous,
+        (_, None) => Credential::Process,
+    };
+    let credential = match &spec.sts {
+        Some(sts) => of_service(it, sts, (&reader, &proxy, credential)).await?,
+        None => credential,
+    };
+    Ok(Options {
+        provider: provider(kind),
+        name: spec.bucket_name.clone(),
+        endpoint: spec.endpoint.clone(),
+        region: spec.region.clone().unwrap_or_default(),
+        insecure,
+        credential,
+        http: registry_access::connections(tls, proxy),
+        pool: context.http.clone(),
+    })
+}
+
+fn provider(kind: BucketProvider) -> Provider {
+    match kind {
+        BucketProvider::Generic => Provider::Generic,
+        BucketProvider::Aws => Provider::Aws,
+        BucketProvider::Gcp => Provider::Gcp,
+        BucketProvider::Azure => Provider::Azure,
+    }
+}
+
+fn unsupported_account(context: &Context) -> Failure {
+    if context.options.object_level_workload_identity {
+        return denied(
+            &"spec.serviceAccountName is not supported for buckets yet; use a Secret, \
+                        or the identity of the controller",
+        );
+    }
+    let message = "to use spec.serviceAccountName for provider authentication please enable the \
+                   ObjectLevelWorkloadIdentity feature gate in the controller";
+    Failure::stall(condition::FETCH_FAILED, reason::FEATURE_GATE_DISABLED, message)
+}
+
+async fn secret(reader: &Reader<'_>, name: &str, what: &str) -> Result<Data, Failure> {
+    reader.secret(name).await.map_err(|why| {
+        denied(&format!("failed to get {what} '{}': {}", reader.full_name(name), why.bare()))
+    })
+}
+
+fn text(data: &Data, key: &str) -> String {
+    data.get(key).map(|it| String::from_utf8_lossy(it).trim().to_owned()).unwrap_or_default()
+}
+
+fn keys(name: &str, data: &Data) -> Result<Credential, Failure> {
+    if !data.contains_key("accesskey") || !data.contains_key("secretkey") {
+        let why = "required fields 'accesskey' and 'secretkey'";
+        return Err(denied(&format!("invalid '{name}' secret data: {why}")));
+    }
+    let (id, secret) = (text(data, "accesskey"), text(data, "secretkey"));
+    // Without either, requests are not signed, as upstream.
+    if id.is_empty() || secret.is_empty() {
+        return Ok(Credential::Anonymous);
+    }
+    Ok(Credential::Key { id, secret })
+}
+
+fn service_account(name: &str, data: &Data) -> Result<Credential, Failure> {
+    if !data.contains_key("serviceaccount") {
+        let why = "required fields 'serviceaccount'";
+        return Err(denied(&format!("invalid '{name}' secret data: {why}")));
+    }
+    Ok(Credential::ServiceAccount(text(data, "serviceaccount")))
+}
+
+fn azure(name: &str, data: &Data) -> Result<Credential, Failure> {
+    let has = |key: &str| data.contains_key(key);
+    if !["clientId", "accountKey", "sasKey", "authorityHost"].into_iter().any(has) {
+        return Err(denied(&format!(
+            "invalid '{name}' secret data: requires a 'clientId' or 'accountKey' field, a \
+             combination of 'tenantId', 'clientId' and 'clientSecret', or 'tenantId', 'clientId' \
+             and 'clientCertificate'"
+        )));
+    }
+    let (tenant, client) = (text(data, "tenantId"), text(data, "clientId"));
+    if has("tenantId") && has("clientId") && has("clientSecret") {
+        let (secret, authority) = (text(data, "clientSecret"), text(data, "authorityHost"));
+        let credential = Azure::ClientSecret { tenant, client, secret, authority };
+        return Ok(Credential::Azure(credential));
+    }
+    if has("tenantId") && has("clientId") && has("clientCertificate") {
+        return Err(denied(&"'clientCertificate' is not supported yet; use 'clientSecret'"));
+    }
+    Ok(match () {
+        () if has("clientId") => Credential::Azure(Azure::Managed { client }),
+        () if has("accountKey") => Credential::Azure(Azure::AccountKey(text(data, "accountKey"))),
+        () if has("sasKey") => Credential::Azure(Azure::Sas(text(data, "sasKey"))),
+        () => Credential::Process,
+    })
+}
+
+/// The credential of a service for temporary keys.
+async fn of_service(
+    it: &Bucket,
+    sts: &BucketSts,
+    (reader, proxy, given): (&Reader<'_>, &Proxy, Credential),
+) -> Result<Credential, Failure> {
+    check(it, sts)?;
+    Url::parse(&sts.endpoint).map_err(|why| {
+        let message = format!("failed to parse STS endpoint '{}': {why}", sts.endpoint);
+        Failure::stall(condition::FETCH_FAILED, reason::URL_INVALID, message)
+    })?;
+    if sts.provider != StsProvider::Ldap || given != Credential::Anonymous {
+        return Ok(given);
+    }
+    let (username, password) = match &sts.secret_ref {
+        Some(reference) => {
+            let data = secret(reader, &reference.name, "STS secret").await?;
+            let (username, password) = (text(&data, "username"), text(&data, "password"));
+            if username.is_empty() || password.is_empty() {
+                return Err(denied(&format!(
+                    "invalid '{}' secret data for 'ldap' STS provider: required fields username, \
+                     password",
+                    reference.name
+                )));
+            }
+            (username, password)
+        }
+        None => (String::new(), String::new()),
+    };
+    let tls = match &sts.cert_secret_ref {
+        Some(reference) => Some(
+            reader
+                .tls(&reference.name)
+                .await
+                .map_err(|why| denied(&format!("failed to get STS TLS config: {why}")))?,
+        ),
+        None => None,
+    };
+    let http = registry_access::connections(tls, proxy.clone());
+    Ok(Credential::Ldap(Ldap { endpoint: sts.endpoint.clone(), username, password, http }))
+}
+
+/// Which services go with which buckets; the CRD says it as well.
+fn check(it: &Bucket, sts: &BucketSts) -> Result<(), Failure> {
+    let kind = it.spec.provider.unwrap_or_default();
+    let bucket = format!("{kind:?}").to_lowercase();
+    let service = format!("{:?}", sts.provider).to_lowercase();
+    let why = match (kind, sts.provider) {
+        (BucketProvider::Aws, StsProvider::Aws) if sts.secret_ref.is_some() => {
+            format!("spec.sts.secretRef is not required for the '{service}' STS provider")
+        }
+        (BucketProvider::Aws, StsProvider::Aws) if sts.cert_secret_ref.is_some() => {
+            format!("spec.sts.certSecretRef is not required for the '{service}' STS provider")
+        }
+        (BucketProvider::Aws, StsProvider::Aws) | (BucketProvider::Generic, StsProvider::Ldap) => {
+            return Ok(());
+        }
+        (BucketProvider::Aws | BucketProvider::Generic, _) => {
+            format!("STS provider '{service}' is not supported for '{bucket}' bucket provider")
+        }
+        _ => format!("STS configuration is not supported for '{bucket}' bucket provider"),
+    };
+    Err(Failure::stall(condition::FETCH_FAILED, reason::INVALID_STS_CONFIGURATION, why))
+}
