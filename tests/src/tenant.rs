@@ -11,6 +11,9 @@ use crate::{Refused, World};
 /// The group and version of the image kinds.
 const IMAGE: &str = "image.toolkit.fluxcd.io/v1";
 
+/// The group and version of the sources.
+const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
+
 /// The annotation that asks for a run.
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -61,11 +64,23 @@ impl Tenant {
         object(IMAGE, "ImagePolicy", name, usual, spec)
     }
 
+    /// A source of this kind.
+    pub fn source(&self, kind: &str, name: &str, usual: Value, spec: &Value) -> Value {
+        object(SOURCE, kind, name, usual, spec)
+    }
+
+    /// An OCIRepository of the image of the same name.
+    pub fn oci_repository(&self, name: &str, spec: &Value) -> Value {
+        let url = format!("oci://{}", self.image(name));
+        let usual = json!({"url": url, "insecure": true, "interval": "1h"});
+        object(SOURCE, "OCIRepository", name, usual, spec)
+    }
+
     /// A GitRepository of the repository that [`Self::files`] makes.
     pub fn git_repository(&self, spec: &Value) -> Value {
         let url = self.world.git.repository_url(&self.repository_name());
         let usual = json!({"url": url, "interval": "1h", "ref": {"branch": "main"}});
-        object("source.toolkit.fluxcd.io/v1", "GitRepository", "fleet", usual, spec)
+        object(SOURCE, "GitRepository", "fleet", usual, spec)
     }
 
     /// An ImageUpdateAutomation of that GitRepository.
@@ -306,6 +321,11 @@ impl Tenant {
                 said += &it["status"].to_string();
             }
         }
+        for kind in ["OCIRepository", "HelmRepository", "HelmChart", "Bucket"] {
+            for it in self.world.objects.list(SOURCE, kind, &self.namespace).await? {
+                said += &it["status"].to_string();
+            }
+        }
         for it in self.world.objects.list("v1", "Event", &self.namespace).await? {
             said += &it.to_string();
         }
@@ -325,7 +345,7 @@ fn text(value: &Value) -> String {
 
 fn group(kind: &str) -> &'static str {
     match kind {
-        "GitRepository" => "source.toolkit.fluxcd.io/v1",
+        "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket" => SOURCE,
         "Secret" | "Event" | "ServiceAccount" | "Namespace" => "v1",
         _ => IMAGE,
     }

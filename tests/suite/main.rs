@@ -18,14 +18,19 @@ macro_rules! scenarios {
     };
 }
 
+mod artifact;
 mod automation;
+mod bucket;
 mod git;
+mod helm;
 mod identity;
 mod kill;
+mod oci_repository;
 mod policy;
 mod repository;
 mod runtime;
 mod statuses;
+mod web;
 
 use std::sync::Arc;
 
@@ -53,7 +58,16 @@ async fn scenarios_hold_on_kubernetes() {
         return;
     }
     let world = Arc::new(World::start(Backend::Kubernetes).await.unwrap());
-    let all: Vec<Scenario> = [repository::ALL, policy::ALL, automation::ALL, runtime::ALL].concat();
+    let all: Vec<Scenario> = [
+        repository::ALL,
+        policy::ALL,
+        automation::ALL,
+        runtime::ALL,
+        oci_repository::ALL,
+        helm::ALL,
+        bucket::ALL,
+    ]
+    .concat();
     let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {
         let shown = async { scenario(tenant(&world, name).await?).await };
         (*name, shown.await)

@@ -16,7 +16,7 @@ use scenarios::{Backend, World};
 use serde_json::{Value, json};
 
 /// Scenarios whose kinds have a controller here.
-const OURS: [&str; 4] = ["img-", "pol-", "auto-", "git-"];
+const OURS: [&str; 7] = ["img-", "pol-", "auto-", "git-", "oci-", "helmrepo-", "helmchart-"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statuses_are_upstreams() {
@@ -114,6 +114,17 @@ async fn set_up(world: &World, namespace: &str, given: &Value) -> Result<()> {
         for tag in tags.as_array().into_iter().flatten() {
             let tag = tag.as_str().context("a tag is a string")?;
             world.registry.publish(&format!("{namespace}/{repository}"), tag);
+        }
+    }
+    for (repository, tags) in given["artifacts"].as_object().into_iter().flatten() {
+        for (tag, files) in tags.as_object().into_iter().flatten() {
+            let files = files.as_object().into_iter().flatten();
+            let files: Vec<(&str, &str)> =
+                files.map(|(path, content)| (path.as_str(), text(content))).collect();
+            let layer = crate::artifact::archive(&files);
+            let layers = [("application/vnd.cncf.flux.content.v1.tar+gzip", &layer[..])];
+            let name = format!("{namespace}/{repository}");
+            world.registry.store().publish_layers(&name, tag, &layers, &BTreeMap::new());
         }
     }
     for (repository, files) in given["repos"].as_object().into_iter().flatten() {
@@ -220,6 +231,11 @@ fn as_kubectl(object: &Value, refusal: &str) -> String {
 /// Events that depend on who came first: whether an automation ran before its policy was ready,
 /// and how often it did.
 fn depends_on_order(row: &str) -> bool {
+    // Upstream's texts hold the path of a temporary folder, so that its recorder takes them for
+    // many; and whether a chart came before the artifact of its source is chance.
+    if row.contains("\"(combined from similar events): ") || row.contains("\"NoSourceArtifact\"") {
+        return true;
+    }
     row.contains("\"ImageUpdateAutomation/")
         && ["\"repository up-to-date\"", "\"no change since last reconciliation\""]
             .iter()
@@ -229,7 +245,9 @@ fn depends_on_order(row: &str) -> bool {
 /// The version that a kind is served in.
 fn version(kind: &str) -> &'static str {
     match kind {
-        "GitRepository" => "source.toolkit.fluxcd.io/v1",
+        "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket" => {
+            "source.toolkit.fluxcd.io/v1"
+        }
         _ => "image.toolkit.fluxcd.io/v1",
     }
 }
@@ -270,7 +288,7 @@ fn normal(value: &Value) -> Value {
             (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
             (r"retrying in \S+", "retrying in <duration>"),
             // DIFFERENCES.md: the path in the repository, not that of a temporary clone.
-            (r"lstat \S+: no such", "lstat <tmp>: no such"),
+            (r"stat \S+: no such", "stat <tmp>: no such"),
         ]
         .map(|(pattern, placeholder)| (Regex::new(pattern).expect("a pattern"), placeholder))
         .into()

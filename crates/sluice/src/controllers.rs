@@ -12,7 +12,10 @@ use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
 use kube::{Client, api::ApiResource};
-use reconciler::source::{self, GitRepositoryReconciler};
+use reconciler::source::{
+    self, BucketReconciler, GitRepositoryReconciler, HelmChartReconciler, HelmRepositoryReconciler,
+    OciRepositoryReconciler,
+};
 use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -135,7 +138,11 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
     let mut controllers = Vec::new();
     if setup.wants(source::CONTROLLER) {
         let context = shared.source(setup)?;
-        controllers.push(Controller::new(GitRepositoryReconciler::new(context, host)));
+        controllers.push(Controller::new(GitRepositoryReconciler::new(context.clone(), host)));
+        controllers.push(Controller::new(OciRepositoryReconciler::new(context.clone())));
+        controllers.push(Controller::new(HelmRepositoryReconciler::new(context.clone())));
+        controllers.push(Controller::new(HelmChartReconciler::new(context.clone())));
+        controllers.push(Controller::new(BucketReconciler::new(context)));
     }
     if setup.wants(reflector::CONTROLLER) {
         let context = shared.reflector(setup)?;
@@ -158,6 +165,7 @@ struct Shared {
     tokens: CacheOptions,
     mirrors: OnceCell<git::Mirrors>,
     store: OnceCell<artifact::Store>,
+    registry: OnceCell<registry::Client>,
 }
 
 impl Shared {
@@ -176,7 +184,8 @@ impl Shared {
             Arc::clone(&now),
         );
         let (mirrors, store) = (OnceCell::new(), OnceCell::new());
-        Self { host: host.clone(), pool, now, cloud, tokens, mirrors, store }
+        let registry = OnceCell::new();
+        Self { host: host.clone(), pool, now, cloud, tokens, mirrors, store, registry }
     }
 
     fn source(&self, setup: &Setup) -> Result<source::Context> {
@@ -189,8 +198,18 @@ impl Shared {
             store: self.store.get_or_init(|| store).clone(),
             mirrors: self.mirrors(setup)?,
             forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            registry: self.registry(),
+            cloud: self.cloud.clone(),
+            http: self.pool.clone(),
+            compute: self.host.compute().clone(),
             options: Arc::new(setup.source.clone()),
         })
+    }
+
+    /// Registries, whose sessions all controllers have in common.
+    fn registry(&self) -> registry::Client {
+        let options = || registry::Options::new(self.pool.clone(), Arc::clone(&self.now));
+        self.registry.get_or_init(|| registry::Client::new(options())).clone()
     }
 
     /// The mirrors, which all controllers have in common.
@@ -209,10 +228,9 @@ impl Shared {
         let folder = setup.storage.join("tags");
         let tags = reflector::Tags::open(&folder)
             .with_context(|| format!("cannot keep tags in {}", folder.display()))?;
-        let options = registry::Options::new(self.pool.clone(), Arc::clone(&self.now));
         Ok(reflector::Context {
             client: self.host.client().clone(),
-            registry: registry::Client::new(options),
+            registry: self.registry(),
             cloud: self.cloud.clone(),
             tags,
             compute: self.host.compute().clone(),

@@ -69,6 +69,24 @@ pub(crate) struct Controllers {
     /// How many artifacts of an object are kept
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) artifact_retention_records: usize,
+    /// Most bytes of the index of a Helm repository
+    #[arg(long, default_value_t = 50 << 20, value_name = "BYTES")]
+    pub(crate) helm_index_max_size: u64,
+    /// Most bytes of a Helm chart
+    #[arg(long, default_value_t = 10 << 20, value_name = "BYTES")]
+    pub(crate) helm_chart_max_size: u64,
+    /// Without effect, for the sake of older manifests: files of a chart have 5 MiB at most
+    #[arg(long, default_value_t = 5 << 20, value_name = "BYTES", hide = true)]
+    pub(crate) helm_chart_file_max_size: u64,
+    /// Without effect, for the sake of older manifests: indexes are kept on disk
+    #[arg(long, default_value_t = 0, value_name = "N", hide = true)]
+    pub(crate) helm_cache_max_size: u64,
+    /// Without effect, for the sake of older manifests: indexes are kept on disk
+    #[arg(long, default_value = "15m", value_parser = duration, value_name = "DURATION", hide = true)]
+    pub(crate) helm_cache_ttl: Duration,
+    /// Without effect, for the sake of older manifests: indexes are kept on disk
+    #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION", hide = true)]
+    pub(crate) helm_cache_purge_interval: Duration,
     /// What digests of artifacts are computed with: sha256, sha384 or sha512
     #[arg(long, default_value = "sha256", value_parser = algorithm, value_name = "NAME")]
     pub(crate) artifact_digest_algo: artifact::Algorithm,
@@ -189,6 +207,8 @@ impl Controllers {
             requeue_dependency: self.requeue_dependency,
             object_level_workload_identity: identity,
             default_service_account: given(&self.default_service_account),
+            helm_index_max_size: self.helm_index_max_size,
+            helm_chart_max_size: self.helm_chart_max_size,
         };
         setup.artifact.algorithm = self.artifact_digest_algo;
         setup.artifact.retention = artifact::Retention {

@@ -1,0 +1,120 @@
+//! Bucket, as its users and its consumers see it.
+
+use anyhow::{Result, ensure};
+use scenarios::{Tenant, condition};
+use serde_json::{Value, json};
+use world::s3::Server;
+
+use crate::artifact::{files, served};
+
+scenarios! {
+    objects_become_an_artifact_by_their_etags,
+    an_empty_bucket_has_an_artifact,
+    rules_of_the_bucket_and_of_the_spec_count_without_defaults,
+    a_missing_bucket_is_told_and_the_old_artifact_stays,
+    secrets_are_checked_in_the_words_of_upstream,
+}
+
+const KIND: &str = "Bucket";
+
+/// A server, unless it is not built.
+async fn server(scenario: &str) -> Result<Option<Server>> {
+    let server = Server::start("data").await?;
+    if server.is_none() {
+        scenarios::skipped(scenario, "gofakes3, built by `cargo xtask setup`");
+    }
+    Ok(server)
+}
+
+fn bucket(it: &Tenant, host: &str, spec: &Value) -> Value {
+    let usual = json!({
+        "bucketName": "data", "endpoint": host, "insecure": true, "interval": "1h", "timeout": "30s",
+    });
+    it.source(KIND, "data", usual, spec)
+}
+
+async fn objects_become_an_artifact_by_their_etags(it: Tenant) -> Result<()> {
+    let Some(server) = server("buckets: revisions").await? else { return Ok(()) };
+    for (key, content) in [("a.yaml", "1"), ("b/c.yaml", "2"), ("b/d.png", "3"), ("x/e", "4")] {
+        server.put(key, content.as_bytes()).await?;
+    }
+    it.create(&bucket(&it, &server.host(), &json!({"prefix": "b"}))).await?;
+    let first = it.ready(KIND, "data").await?;
+    let got: Vec<String> = files(&served(&first).await?)?.into_keys().collect();
+    assert_eq!(got, ["b/c.yaml", "b/d.png"], "the prefix stays in the paths");
+    let revision = first["status"]["artifact"]["revision"].as_str().unwrap_or_default();
+    let ready = condition(&first, "Ready");
+    assert_eq!(ready["message"], format!("stored artifact: revision '{revision}'"));
+    let event = it.event(KIND, "data", "NewArtifact").await?;
+    assert_eq!(event.message, "stored artifact with 2 fetched files from 'data' bucket");
+    let same = it.request(KIND, "data").await?;
+    assert_eq!(same["status"]["artifact"], first["status"]["artifact"]);
+    server.put("b/c.yaml", b"changed").await?;
+    server.delete("b/d.png").await?;
+    let second = it.request(KIND, "data").await?;
+    assert_ne!(second["status"]["artifact"]["revision"], revision);
+    let got = files(&served(&second).await?)?;
+    assert_eq!((got.len(), got["b/c.yaml"].as_str()), (1, "changed"));
+    Ok(())
+}
+
+async fn an_empty_bucket_has_an_artifact(it: Tenant) -> Result<()> {
+    let Some(server) = server("buckets: empty").await? else { return Ok(()) };
+    it.create(&bucket(&it, &server.host(), &json!({}))).await?;
+    let data = it.ready(KIND, "data").await?;
+    let revision = data["status"]["artifact"]["revision"].as_str().unwrap_or_default();
+    ensure!(revision.starts_with("sha256:e3b0c442"), "{revision}");
+    assert_eq!(files(&served(&data).await?)?.len(), 0);
+    Ok(())
+}
+
+async fn rules_of_the_bucket_and_of_the_spec_count_without_defaults(it: Tenant) -> Result<()> {
+    let Some(server) = server("buckets: rules").await? else { return Ok(()) };
+    for (key, content) in [
+        (".sourceignore", "*.txt\n"),
+        ("a.txt", "1"),
+        ("b.md", "2"),
+        ("c.png", "3"),
+        (".gitignore", "4"),
+    ] {
+        server.put(key, content.as_bytes()).await?;
+    }
+    it.create(&bucket(&it, &server.host(), &json!({"ignore": "*.md"}))).await?;
+    let data = it.ready(KIND, "data").await?;
+    let got: Vec<String> = files(&served(&data).await?)?.into_keys().collect();
+    assert_eq!(got, [".gitignore", ".sourceignore", "c.png"]);
+    let event = it.event(KIND, "data", "NewArtifact").await?;
+    assert_eq!(event.message, "stored artifact with 2 fetched files from 'data' bucket");
+    Ok(())
+}
+
+async fn a_missing_bucket_is_told_and_the_old_artifact_stays(it: Tenant) -> Result<()> {
+    let Some(server) = server("buckets: missing").await? else { return Ok(()) };
+    server.put("a", b"1").await?;
+    it.create(&bucket(&it, &server.host(), &json!({}))).await?;
+    let good = it.ready(KIND, "data").await?;
+    it.patch((KIND, "data"), &json!({"spec": {"bucketName": "nothing"}})).await?;
+    let why = it.failing(KIND, "data", "BucketOperationFailed").await?;
+    assert_eq!(why, "bucket 'nothing' not found");
+    let now = it.get((KIND, "data")).await.unwrap_or_default();
+    assert_eq!(now["status"]["artifact"], good["status"]["artifact"]);
+    served(&now).await?;
+    Ok(())
+}
+
+async fn secrets_are_checked_in_the_words_of_upstream(it: Tenant) -> Result<()> {
+    let spec = json!({"secretRef": {"name": "keys"}});
+    it.create(&bucket(&it, "127.0.0.1:1", &spec)).await?;
+    let why = it.failing(KIND, "data", "AuthenticationFailed").await?;
+    let want = format!("failed to get secret '{}/keys': secrets \"keys\" not found", it.namespace);
+    assert_eq!(why, want);
+    it.secret("keys", &[("accesskey", "a")]).await?;
+    it.request(KIND, "data").await?;
+    let why = it.failing(KIND, "data", "AuthenticationFailed").await?;
+    let want = "invalid 'keys' secret data: required fields 'accesskey' and 'secretkey'";
+    assert_eq!(why, want);
+    let sts = json!({"spec": {"sts": {"provider": "aws", "endpoint": "http://sts.test"}}});
+    let refused = it.patch((KIND, "data"), &sts).await;
+    ensure!(format!("{refused:?}").contains("'ldap' is the only supported STS provider"));
+    Ok(())
+}
