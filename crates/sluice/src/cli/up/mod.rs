@@ -52,6 +52,12 @@ pub(super) struct Arguments {
     /// How long --until may take
     #[arg(long, default_value = "5m", value_parser = flag::duration, value_name = "DURATION", requires = "until")]
     timeout: Duration,
+    /// Pretend that workloads run: Pods get ready, Jobs complete, volumes are bound
+    ///
+    /// Nothing is really started. The annotation simulator.sluice.dev/behaviour (ready, fail, hang,
+    /// after=3s, …) on a Pod, its owner or its Namespace says how it behaves.
+    #[arg(long)]
+    simulate: bool,
     /// How much is logged
     #[arg(long, value_enum, default_value_t = Verbosity::Error)]
     log_level: Verbosity,
@@ -111,6 +117,13 @@ async fn work(
     for it in &applied {
         term.line(&it.to_string());
     }
+    // Held so that it ends with this work.
+    let _simulator = arguments.simulate.then(|| {
+        world::simulator::Simulator::start(
+            plane.client.clone(),
+            world::simulator::Options::default(),
+        )
+    });
     plane.reconcile(setup).await?;
     let Some(what) = arguments.until else {
         term.begin("reconciling until interrupted");
