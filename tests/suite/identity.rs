@@ -298,8 +298,11 @@ async fn real() -> Result<(kubernetes::Server, Client)> {
     let user = |(user, group): &(&str, &str)| {
         (format!("{user}-token"), (*user).to_owned(), vec![(*group).to_owned()])
     };
-    let options =
-        kubernetes::Options { controller_manager: true, users: USERS.iter().map(user).collect() };
+    let options = kubernetes::Options {
+        controller_manager: true,
+        users: USERS.iter().map(user).collect(),
+        ..kubernetes::Options::default()
+    };
     let server = kubernetes::Server::start(options).await?;
     let config = Kubeconfig::read_from(server.kubeconfig_path())?;
     let mut config =
