@@ -29,6 +29,7 @@ mod oci_repository;
 mod policy;
 mod repository;
 mod runtime;
+mod source;
 mod statuses;
 mod web;
 
@@ -66,6 +67,7 @@ async fn scenarios_hold_on_kubernetes() {
         oci_repository::ALL,
         helm::ALL,
         bucket::ALL,
+        source::ALL,
     ]
     .concat();
     let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {

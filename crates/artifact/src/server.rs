@@ -48,6 +48,7 @@ fn is_artifact(path: &str) -> bool {
     let path = path.trim_start_matches('/');
     // Digests in names may come encoded.
     let path = path.replace("%3A", ":").replace("%3a", ":");
-    let hidden = |name: &str| name.starts_with(TEMPORARY) || name.ends_with(".lock");
+    let is_lock = |name: &str| name.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock");
+    let hidden = |name: &str| name.starts_with(TEMPORARY) || is_lock(name);
     path.parse::<FilePath>().is_ok() && !path.rsplit('/').next().is_none_or(hidden)
 }

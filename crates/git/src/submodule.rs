@@ -157,10 +157,10 @@ fn resolve(outer: &Address, url: &str) -> Result<String, Error> {
         for part in url.split('/') {
             match part {
                 "" | "." => {}
-                ".." if parts.pop().is_none() => {
-                    return Err(Error::Config(format!("'{url}' leads out of the server")));
+                ".." => {
+                    let out = || Error::Config(format!("'{url}' leads out of the server"));
+                    parts.pop().ok_or_else(out)?;
                 }
-                ".." => {}
                 name => parts.push(name),
             }
         }

@@ -93,16 +93,9 @@ impl Pattern {
                 Part::One(_) if path.is_empty() => return false,
                 Part::One(glob) if anywhere => {
                     anywhere = false;
-                    match path.iter().position(|name| glob.matches(name)) {
-                        Some(found) => {
-                            matched = true;
-                            path = &path[found + 1..];
-                        }
-                        None => {
-                            matched = false;
-                            path = &[];
-                        }
-                    }
+                    let found = path.iter().position(|name| glob.matches(name));
+                    matched = found.is_some();
+                    path = found.map_or(&[], |found| &path[found + 1..]);
                 }
                 Part::One(glob) => {
                     if !glob.matches(path[0]) {

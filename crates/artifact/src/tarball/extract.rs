@@ -117,7 +117,7 @@ fn file(from: &mut impl Read, at: &FilePath, executable: bool) -> Result<(), Err
     let mode = if executable { 0o700 } else { 0o600 };
     let mut file: File =
         OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(at)?;
-    let mut buffer = [0; 32 << 10];
+    let mut buffer = [0; 8 << 10];
     loop {
         match from.read(&mut buffer).map_err(broken)? {
             0 => return Ok(()),

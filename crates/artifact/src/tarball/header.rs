@@ -62,8 +62,11 @@ impl Header<'_> {
         block[156] = self.kind;
         put(&mut block[157..257], &ascii(self.link));
         block[257..265].copy_from_slice(b"ustar\x0000");
-        octal(&mut block[329..337], 0);
-        octal(&mut block[337..345], 0);
+        // Go leaves the device numbers of pax headers empty.
+        if self.kind != b'x' {
+            octal(&mut block[329..337], 0);
+            octal(&mut block[337..345], 0);
+        }
         put(&mut block[345..500], prefix.as_bytes());
         block[148..156].fill(b' ');
         let sum = block.iter().map(|byte| u64::from(*byte)).sum();

@@ -7,6 +7,7 @@
 )]
 
 mod archive;
+mod baseline;
 mod serve;
 mod store;
 mod trees;

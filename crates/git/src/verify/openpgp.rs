@@ -1,4 +1,4 @@
-//! OpenPGP signatures, with the checks that ProtonMail's go-crypto makes for upstream.
+//! OpenPGP signatures, with the checks that Proton's go-crypto makes for upstream.
 
 use pgp::{
     composed::{Deserializable as _, DetachedSignature, PublicOrSecret, SignedPublicKey},

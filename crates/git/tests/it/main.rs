@@ -15,6 +15,8 @@ mod sign;
 mod snapshot;
 mod source;
 mod ssh;
+mod submodule;
+mod verify;
 
 /// A test file that is not a module of this binary would never run.
 #[test]

@@ -18,13 +18,13 @@ fn secret(pairs: &[(&str, &str)]) -> Secret {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
         println!("skipped: {program} not installed");
@@ -32,12 +32,12 @@ fn has(program: &str) -> bool {
     found
 }
 
-struct Gpg {
-    home: tempfile::TempDir,
+pub(crate) struct Gpg {
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl Gpg {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .unwrap();
@@ -46,7 +46,7 @@ impl Gpg {
         Self { home }
     }
 
-    fn command(&self, passphrase: &str) -> Command {
+    pub(crate) fn command(&self, passphrase: &str) -> Command {
         let mut command = Command::new("gpg");
         command.env("GNUPGHOME", self.home.path());
         command.args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback"]);
@@ -55,7 +55,7 @@ impl Gpg {
     }
 
     /// A new key; returns the armored secret key.
-    fn key(&self, who: &str, algorithm: &str, passphrase: &str) -> String {
+    pub(crate) fn key(&self, who: &str, algorithm: &str, passphrase: &str) -> String {
         let usage = if algorithm.contains('+') { "cert" } else { "sign" };
         let first = algorithm.split('+').next().unwrap();
         run(self.command(passphrase).args(["--quick-generate-key", who, first, usage, "never"]));

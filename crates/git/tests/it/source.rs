@@ -169,3 +169,25 @@ async fn of_equal_versions_the_newest_commit_wins() {
     let found = mirror.mirrors.checkout(SCOPE, &remote, &semver, &[]).await.unwrap();
     assert_eq!(found.reference.as_deref(), Some("refs/tags/v1.0.0+new"));
 }
+
+#[tokio::test]
+async fn a_pinned_commit_and_a_range_are_observed_without_a_fetch() {
+    let (server, repository, remote) = fleet(Options::default()).await;
+    let id = repository.head("main").await.unwrap().unwrap();
+    repository.tag("v1.0.0", "main", Some("annotated")).await.unwrap();
+    let mirror = Mirror::new();
+    let network = mirror.mirrors.network();
+    let observe = async |reference: Reference| reference.observe(network, &remote).await.unwrap();
+    let range = |range: &str| Reference { semver: Some(range.into()), ..Reference::default() };
+    assert_eq!(observe(range("1.x")).await, Some(format!("v1.0.0@sha1:{id}")));
+    assert_eq!(observe(range("2.x")).await, None);
+    repository.tag("v1.0.0+twin", "main", None).await.unwrap();
+    assert_eq!(observe(range("1.x")).await, None, "only a fetch can tell which is newer");
+    let mut pinned = Reference { commit: Some(id.clone()), ..Reference::default() };
+    assert_eq!(observe(pinned.clone()).await, Some(format!("sha1:{id}")));
+    pinned.branch = Some("main".into());
+    assert_eq!(observe(pinned.clone()).await, Some(format!("main@sha1:{id}")));
+    pinned.branch = Some("gone".into());
+    assert_eq!(observe(pinned).await, None);
+    assert_eq!(server.counts().fetches, 0);
+}

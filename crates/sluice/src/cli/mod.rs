@@ -4,6 +4,7 @@ mod completion;
 mod demo;
 mod error;
 pub(crate) mod flag;
+mod git;
 mod helm;
 mod kustomize;
 mod registry;
@@ -36,6 +37,7 @@ enum Verb {
     Up(up::Arguments),
     Run(run::Arguments),
     Registry(registry::Arguments),
+    Git(git::Arguments),
     Kustomize(kustomize::Arguments),
     Helm(helm::Arguments),
     Completion(completion::Arguments),
@@ -71,6 +73,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Up(arguments) => block_on(up::run(arguments)),
         Verb::Run(arguments) => block_on(run::run(arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
+        Verb::Git(arguments) => block_on(git::run(arguments)),
         Verb::Kustomize(arguments) => kustomize::run(&arguments),
         Verb::Helm(arguments) => Ok(helm::run(arguments)),
         Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),

@@ -81,7 +81,9 @@ async fn fetched(
 async fn part(at: String, snapshot: Snapshot) -> Result<Part, git::Error> {
     let mut entries = snapshot.files("").await?;
     if !at.is_empty() {
-        entries.iter_mut().for_each(|entry| entry.path = format!("{at}/{}", entry.path));
+        for entry in &mut entries {
+            entry.path = format!("{at}/{}", entry.path);
+        }
     }
     Ok(Part { at, snapshot, entries })
 }
@@ -93,7 +95,9 @@ fn sparse(plan: &Plan, parts: &mut [Part]) -> Result<(), Failure> {
         return Ok(());
     }
     let wanted = |entry: &Entry| plan.sparse.iter().any(|prefix| entry.path.starts_with(prefix));
-    parts.iter_mut().for_each(|part| part.entries.retain(wanted));
+    for part in parts.iter_mut() {
+        part.entries.retain(wanted);
+    }
     for directory in &plan.sparse {
         let directory = directory.trim_end_matches('/');
         let is_there = |entry: &Entry| match entry.path.strip_prefix(directory) {

@@ -1,4 +1,4 @@
-//! Artifacts of other GitRepositories, put into the tree.
+//! Artifacts of other `GitRepository` objects, put into the tree.
 
 use std::{fs, path::Path as FilePath};
 

@@ -29,7 +29,7 @@ use super::{
     pass::{Done, Failure, Pass, SourceStatus},
 };
 
-/// Reconciles GitRepositories.
+/// Reconciles `GitRepository` objects.
 pub struct GitRepositoryReconciler {
     context: Context,
     repositories: Store<GitRepository>,

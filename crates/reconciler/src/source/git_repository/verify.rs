@@ -1,5 +1,7 @@
 //! Whether commit and tag are signed by those who are trusted.
 
+use std::fmt::Write as _;
+
 use api::{
     reason,
     source::{GitRepository, GitRepositoryStatus, GitVerificationMode},
@@ -33,7 +35,7 @@ pub(super) async fn verify(
     if mode != GitVerificationMode::HEAD && mode != GitVerificationMode::Head {
         let tag = checkout.git.tag().await.map_err(unreadable)?;
         let (tag, key) = of_tag(tag, &trust, now)?;
-        verified.push_str(&format!("\n\t- tag '{tag}' with key '{key}'"));
+        let _ = write!(verified, "\n\t- tag '{tag}' with key '{key}'");
     }
     if mode != GitVerificationMode::Tag {
         let id = checkout.git.commit();
@@ -42,7 +44,7 @@ pub(super) async fn verify(
             let message = format!("signature verification of commit '{id}' failed: {why}");
             Failure::unverified("InvalidCommitSignature", message)
         })?;
-        verified.push_str(&format!("\n\t- commit '{id}' with key '{key}'"));
+        let _ = write!(verified, "\n\t- commit '{id}' with key '{key}'");
     }
     pass.status.source_verification_mode = Some(plan::mode_name(mode).to_owned());
     pass.mark(condition::SOURCE_VERIFIED, "True", (reason::SUCCEEDED, &verified));
