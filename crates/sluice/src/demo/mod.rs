@@ -33,7 +33,7 @@ const MARK: &str = "demo";
 /// What an earlier demo left in its folder, and what is made anew.
 const REMAINS: [&str; 3] = ["objects", "repositories", "state"];
 /// What else may be in its folder.
-const KEPT: [&str; 4] = [MARK, "kubeconfig", "lock", "pki"];
+const KEPT: [&str; 5] = [MARK, "artifacts-port", "kubeconfig", "lock", "pki"];
 
 /// The repository and its branch.
 const REPOSITORY: &str = "fleet";

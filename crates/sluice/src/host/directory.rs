@@ -5,6 +5,7 @@
 //!   objects/     the objects                  kubeconfig   for kubectl and flux
 //!   pki/         certificates, admin's token  lock         held while a process uses it
 //!   state/tags/  scanned tags                 state/git/   mirrors
+//!   state/KIND/  artifacts                    artifacts-port  where they are served
 //!   users/       kubeconfigs of other users
 //! ```
 

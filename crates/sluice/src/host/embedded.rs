@@ -35,7 +35,7 @@ pub(crate) struct Embedded {
     working: Option<Working>,
     stop: CancellationToken,
     // Given back last.
-    _directory: Directory,
+    directory: Directory,
 }
 
 /// The controllers at work.
@@ -98,7 +98,7 @@ impl Embedded {
             serving,
             working: None,
             stop,
-            _directory: directory,
+            directory,
         })
     }
 
@@ -106,9 +106,14 @@ impl Embedded {
     pub(crate) async fn reconcile(&mut self, setup: &Setup) -> Result<()> {
         let clock = Arc::new(clock::System);
         let host = controllers::host(self.client.clone(), clock, self.stop.clone())?;
-        let files = listen::bind((Ipv4Addr::LOCALHOST, 0).into(), None).await?;
+        // Statuses tell where artifacts are: that should hold over a restart.
+        let known = self.directory.read_text("artifacts-port")?;
+        let preferred = known.and_then(|port| port.trim().parse().ok());
+        let files = listen::bind((Ipv4Addr::LOCALHOST, 0).into(), preferred).await?;
+        let address = files.local_addr()?;
+        self.directory.write_private("artifacts-port", &address.port().to_string())?;
         let mut setup = setup.clone();
-        setup.artifact.address = files.local_addr()?.to_string();
+        setup.artifact.address = address.to_string();
         let running: Running = controllers::start(&host, &setup)?;
         if let Some(router) = running.files() {
             tokio::spawn(listen::plain(files, router, self.stop.clone()));

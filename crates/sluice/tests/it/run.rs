@@ -34,6 +34,7 @@ impl Replica {
             "--leader-election-retry-period=100ms",
             "--metrics-addr=127.0.0.1:0",
             "--health-addr=localhost:0",
+            "--storage-addr=127.0.0.1:0",
             "--log-level=info",
             "--log-encoding=json",
             "--kube-api-qps=50.5",
