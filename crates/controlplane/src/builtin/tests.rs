@@ -159,11 +159,13 @@ fn rules_refuse_in_the_words_of_kube_apiserver() {
         texts("", "Secret", &new, Some(&old)),
         ["type: Invalid value: \"other\": field is immutable"]
     );
-    let service =
-        json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 70000}]}});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 70000, "targetPort": 70000}]}});
     assert_eq!(
         texts("", "Service", &service, None),
-        ["spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive"]
+        [
+            "spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive",
+            "spec.ports[0].targetPort: Invalid value: 70000: must be between 1 and 65535, inclusive",
+        ]
     );
 }
 

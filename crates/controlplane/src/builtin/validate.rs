@@ -135,11 +135,13 @@ fn service(object: &Value, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::required("spec.ports", ""));
     }
     for (n, port) in ports.into_iter().flatten().enumerate() {
-        let number = port.get("port").cloned().unwrap_or(Value::Null);
-        if number.as_i64().is_some_and(|number| !(1..=65535).contains(&number)) {
-            let field = format!("spec.ports[{n}].port");
-            let detail = "must be between 1 and 65535, inclusive";
-            errors.push(FieldError::invalid(field, &number, detail));
+        for name in ["port", "targetPort"] {
+            let number = port.get(name).cloned().unwrap_or(Value::Null);
+            if number.as_i64().is_some_and(|number| !(1..=65535).contains(&number)) {
+                let field = format!("spec.ports[{n}].{name}");
+                let detail = "must be between 1 and 65535, inclusive";
+                errors.push(FieldError::invalid(field, &number, detail));
+            }
         }
         if ports.is_some_and(|ports| ports.len() > 1)
             && port.get("name").and_then(Value::as_str).is_none_or(str::is_empty)

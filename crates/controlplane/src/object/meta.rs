@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Target, create, metadata, text};
-use crate::catalog::Resource;
+use crate::catalog::{Origin, Resource};
 use crate::schema::FieldError;
 use crate::status::{Refused, Served};
 
@@ -89,7 +89,7 @@ pub(super) fn validate(resource: &Resource, object: &Value) -> Vec<FieldError> {
         errors.push(FieldError::too_long("metadata.annotations", ANNOTATION_BYTES));
     }
     check_owners(metadata, &mut errors);
-    check_finalizers(metadata, &mut errors);
+    check_finalizers(resource, metadata, &mut errors);
     errors
 }
 
@@ -251,13 +251,15 @@ fn check_owners(metadata: &Value, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_finalizers(metadata: &Value, errors: &mut Vec<FieldError>) {
+/// Built-in kinds take qualified names only; for custom ones kube-apiserver merely warns.
+fn check_finalizers(resource: &Resource, metadata: &Value, errors: &mut Vec<FieldError>) {
+    let is_builtin = matches!(resource.origin, Origin::BuiltIn);
     let all = finalizers(metadata);
     for (position, finalizer) in all.iter().enumerate() {
         let before = errors.len();
         check_key("metadata.finalizers", finalizer, errors);
         let standard = matches!(*finalizer, "orphan" | "foregroundDeletion" | "kubernetes");
-        if errors.len() == before && !standard && !finalizer.contains('/') {
+        if is_builtin && errors.len() == before && !standard && !finalizer.contains('/') {
             let field = format!("metadata.finalizers[{position}]");
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(FieldError::invalid(field, &json!(finalizer), why));
