@@ -20,6 +20,16 @@ pub(crate) fn resources(
     Ok(nodes.into_iter().map(|node| Resource::new(node, schema)).collect())
 }
 
+/// Whether a text holds resources and nothing else.
+///
+/// # Errors
+/// What it holds that is none, or why it cannot be read, in kustomize's words.
+pub fn check_manifests(text: &[u8]) -> Result<(), Error> {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Error::Syntax(format!("{MALFORMED}: yaml: invalid UTF-8")))?;
+    resources(text, &Budget::default(), &Schema::default()).map(drop)
+}
+
 /// As [`resources`], from a file that errors are to name.
 pub(crate) fn resources_of_file(
     text: &str,

@@ -75,6 +75,7 @@ mod variable;
 
 pub use budget::Budget;
 pub use build::{Options, Reorder, build};
+pub use documents::check_manifests;
 pub use error::Error;
 pub use generator::helm::Access;
 pub use inputs::{Answer, Chart, Entry, Inputs, Question, Read, Tree};
