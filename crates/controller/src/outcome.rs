@@ -297,14 +297,15 @@ pub(crate) fn settle(
 
 /// Ready=False, and Reconciling keeps the last progress message under the reason for retries.
 fn not_yet(conditions: &mut Conditions, reason: &str, message: &str) {
-    let progress = conditions.get(RECONCILING).map(|c| c.message.clone()).unwrap_or_default();
     conditions.remove(STALLED);
-    conditions.set(Claim {
-        kind: RECONCILING,
-        status: "True",
-        reason: reason::PROGRESSING_WITH_RETRY,
-        message: &progress,
-    });
+    if let Some(progress) = conditions.get(RECONCILING).map(|c| c.message.clone()) {
+        conditions.set(Claim {
+            kind: RECONCILING,
+            status: "True",
+            reason: reason::PROGRESSING_WITH_RETRY,
+            message: &progress,
+        });
+    }
     conditions.set(Claim { kind: READY, status: "False", reason, message });
 }
 

@@ -32,8 +32,9 @@ pub fn pprof(arguments: &[String]) -> Router {
 }
 
 async fn index() -> Html<String> {
-    let items: String =
+    let items: Vec<String> =
         PROFILES.iter().map(|name| format!("<li>{name}: not here</li>\n")).collect();
+    let items = items.concat();
     Html(format!(
         "<html><head><title>/debug/pprof/</title></head><body>\n\
          <ul>\n<li><a href=\"cmdline\">cmdline</a></li>\n{items}</ul>\n\

@@ -160,6 +160,19 @@ impl Turn {
         self.mark_progress(&message.into(), false);
     }
 
+    /// Ready becomes Unknown with this message, whatever it was: what was known no longer holds. It
+    /// is written with the outcome of the run.
+    pub fn doubt(&mut self, message: &str) {
+        let reason = reason::PROGRESSING;
+        self.conditions.set(Claim { kind: READY, status: "Unknown", reason, message });
+    }
+
+    /// Takes back what was said of progress: the run ends before anything was begun, and so a
+    /// failure leaves no Reconciling.
+    pub fn withdraw_progress(&mut self) {
+        self.conditions.remove(RECONCILING);
+    }
+
     /// As [`progress`](Self::progress), and Ready becomes Unknown even if it was True or False:
     /// what was known no longer holds.
     ///
