@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::Client;
-use kube::api::{ApiResource, DeleteParams, GetParams, Patch, PatchParams, Preconditions};
+use kube::api::{
+    ApiResource, DeleteParams, GetParams, ListParams, Patch, PatchParams, Preconditions,
+};
 use kube::core::Request;
 use serde_json::Value;
 
@@ -60,6 +62,25 @@ impl Cluster {
             Err(refusal) if refusal.is_not_found() => Ok(None),
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// The Pods that `spec.selector.matchLabels` of an object selects in its namespace.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the API server refuses or cannot be asked.
+    pub async fn pods_of(&self, object: &Value) -> Result<Vec<Value>, Refusal> {
+        let labels = object["spec"]["selector"]["matchLabels"].as_object();
+        let pairs = labels.into_iter().flatten();
+        let pairs = pairs.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+        let selector = pairs.collect::<Vec<_>>().join(",");
+        if selector.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = format!("/api/v1/namespaces/{}/pods", Id::of(object).namespace);
+        let request = Request::new(path).list(&ListParams::default().labels(&selector));
+        let list = request.map_err(kube::Error::BuildRequest)?;
+        let list: Value = self.client.request(list).await?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
     }
 
     /// The entry of an object whose version nobody named: in the version its group prefers.

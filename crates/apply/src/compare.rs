@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
@@ -70,10 +70,9 @@ impl Cluster {
         objects: Vec<Value>,
         options: &Options,
     ) -> Result<Comparison, Error> {
-        let steps = futures::stream::iter(objects)
-            .map(|object| self.step(object, options))
-            .buffered(options.concurrency.max(1));
-        let mut steps = std::pin::pin!(steps);
+        let steps: Vec<_> =
+            objects.into_iter().map(|object| self.step(object, options).boxed()).collect();
+        let mut steps = futures::stream::iter(steps).buffered(options.concurrency.max(1));
         let mut comparison = Comparison::default();
         while let Some(step) = steps.next().await {
             comparison.steps.push(step?);
