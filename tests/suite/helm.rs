@@ -1,5 +1,7 @@
 //! HelmRepository and HelmChart, as their users, their consumers and the servers see them.
 
+use std::collections::BTreeMap;
+
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -56,9 +58,10 @@ fn tgz(version: &str) -> Vec<u8> {
 fn index(versions: &[&str]) -> String {
     let mut text = "apiVersion: v1\nentries:\n  demo:\n".to_owned();
     for version in versions {
-        text += &format!(
-            "  - {{apiVersion: v2, name: demo, version: {version}, urls: [demo-{version}.tgz]}}\n"
-        );
+        let urls = ["[demo-", version, ".tgz]"].concat();
+        let entry =
+            ["  - {apiVersion: v2, name: demo, version: ", version, ", urls: ", &urls, "}\n"];
+        text += &entry.concat();
     }
     text
 }
@@ -318,7 +321,7 @@ async fn a_chart_of_a_registry_is_pulled_by_range(it: Tenant) -> Result<()> {
     for (tag, version) in [("1.0.0", "1.0.0"), ("1.2.0_build", "1.2.0+build"), ("latest", "9.9.9")]
     {
         let layers = [("application/prov", &b"p"[..]), (LAYER, &tgz(version))];
-        it.world.registry.store().publish_layers(&name, tag, &layers, &Default::default());
+        it.world.registry.store().publish_layers(&name, tag, &layers, &BTreeMap::default());
     }
     let url = format!("oci://{}", it.image("charts"));
     let spec = json!({"type": "oci", "url": url, "insecure": true});

@@ -266,8 +266,9 @@ async fn compare(
                 break;
             }
             if !step.only_asks() || started.elapsed() > PATIENCE {
-                differences +=
-                    &format!("{}\n  embedded:   {wanted}\n  kubernetes: {found}\n", step.line);
+                let both =
+                    format!("{}\n  embedded:   {wanted}\n  kubernetes: {found}\n", step.line);
+                differences.push_str(&both);
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Git, registries, charts, buckets ──> source ──> artifacts on disk, told in the status
+//! artifacts ──> kustomization ──> objects in a cluster, told in the inventory
 //! ```
 //!
 //! Invariants: controllers meet in API objects and in the artifact store, never in each other; what a
@@ -9,4 +10,5 @@
 //!
 //! It knows neither Git's wire (`git`) nor how artifacts are kept (`artifact`).
 
+pub mod kustomization;
 pub mod source;

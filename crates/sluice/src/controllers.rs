@@ -12,9 +12,12 @@ use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
 use kube::{Client, api::ApiResource};
-use reconciler::source::{
-    self, BucketReconciler, GitRepositoryReconciler, HelmChartReconciler, HelmRepositoryReconciler,
-    OciRepositoryReconciler,
+use reconciler::{
+    kustomization::{self, KustomizationReconciler},
+    source::{
+        self, BucketReconciler, GitRepositoryReconciler, HelmChartReconciler,
+        HelmRepositoryReconciler, OciRepositoryReconciler,
+    },
 };
 use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
@@ -35,6 +38,8 @@ pub struct Setup {
     pub automation: automation::Options,
     /// How the sources behave.
     pub source: source::Options,
+    /// How Kustomizations behave.
+    pub kustomization: kustomization::Options,
     /// How artifacts are kept, and where they are said to be served.
     pub artifact: artifact::Options,
     /// SSH settings and the name that Git servers are told.
@@ -54,6 +59,7 @@ impl Setup {
             reflector: reflector::Options::default(),
             automation: automation::Options::default(),
             source: source::Options::default(),
+            kustomization: kustomization::Options::default(),
             artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
@@ -127,8 +133,8 @@ pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
 }
 
 /// Upstream's names of the controllers that this binary has.
-pub(crate) const NAMES: [&str; 3] =
-    [source::CONTROLLER, reflector::CONTROLLER, automation::CONTROLLER];
+pub(crate) const NAMES: [&str; 4] =
+    [source::CONTROLLER, kustomization::CONTROLLER, reflector::CONTROLLER, automation::CONTROLLER];
 
 /// Every wanted controller.
 fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
@@ -143,6 +149,10 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
         controllers.push(Controller::new(HelmRepositoryReconciler::new(context.clone())));
         controllers.push(Controller::new(HelmChartReconciler::new(context.clone())));
         controllers.push(Controller::new(BucketReconciler::new(context)));
+    }
+    if setup.wants(kustomization::CONTROLLER) {
+        let context = shared.kustomization(setup)?;
+        controllers.push(Controller::new(KustomizationReconciler::new(context, host)));
     }
     if setup.wants(reflector::CONTROLLER) {
         let context = shared.reflector(setup)?;
@@ -189,13 +199,9 @@ impl Shared {
     }
 
     fn source(&self, setup: &Setup) -> Result<source::Context> {
-        let folder = &setup.storage;
-        let trees = folder.join("trees");
-        let store = artifact::Store::open(folder, &trees, setup.artifact.clone())
-            .with_context(|| format!("cannot keep artifacts in {}", folder.display()))?;
         Ok(source::Context {
             client: self.host.client().clone(),
-            store: self.store.get_or_init(|| store).clone(),
+            store: self.store(setup)?,
             mirrors: self.mirrors(setup)?,
             forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
             registry: self.registry(),
@@ -210,6 +216,26 @@ impl Shared {
     fn registry(&self) -> registry::Client {
         let options = || registry::Options::new(self.pool.clone(), Arc::clone(&self.now));
         self.registry.get_or_init(|| registry::Client::new(options())).clone()
+    }
+
+    fn kustomization(&self, setup: &Setup) -> Result<kustomization::Context> {
+        Ok(kustomization::Context {
+            client: self.host.client().clone(),
+            store: self.store(setup)?,
+            kinds: Arc::default(),
+            options: Arc::new(setup.kustomization.clone()),
+        })
+    }
+
+    /// The artifacts, which all controllers have in common.
+    fn store(&self, setup: &Setup) -> Result<artifact::Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store.clone());
+        }
+        let folder = &setup.storage;
+        let store = artifact::Store::open(folder, &folder.join("trees"), setup.artifact.clone())
+            .with_context(|| format!("cannot keep artifacts in {}", folder.display()))?;
+        Ok(self.store.get_or_init(|| store).clone())
     }
 
     /// The mirrors, which all controllers have in common.

@@ -3,6 +3,8 @@
 //! Bundles of cosign v3 are looked for first, then signatures of v2, as upstream does; where there
 //! are bundles, one of them must be good.
 
+use std::path::Path;
+
 use api::source::{Verification, VerificationProvider};
 use controller::secret::Data;
 use jiff::Timestamp;
@@ -76,9 +78,8 @@ fn trust_policy(secret: &str, data: &Data) -> Result<notation::Policy, String> {
     let document = data
         .get(TRUST_POLICY)
         .ok_or_else(|| format!("'{TRUST_POLICY}' not found in secret '{secret}'"))?;
-    let is_certificate = |key: &str| {
-        std::path::Path::new(key).extension().is_some_and(|it| it == "crt" || it == "pem")
-    };
+    let is_certificate =
+        |key: &str| Path::new(key).extension().is_some_and(|it| it == "crt" || it == "pem");
     let certificates: Vec<&[u8]> =
         data.iter().filter(|(key, _)| is_certificate(key)).map(|(_, it)| it.as_slice()).collect();
     if certificates.is_empty() {
@@ -98,7 +99,8 @@ impl Subject<'_> {
         let unknown = || format!("no matching signatures were found for '{}'", self.shown);
         let root = data.and_then(|data| data.get(TRUSTED_ROOT));
         if let (Some(data), None) = (data, root) {
-            let keys = data.iter().filter(|(name, _)| name.ends_with(".pub"));
+            let keys =
+                data.iter().filter(|(name, _)| Path::new(name).extension() == Some("pub".as_ref()));
             let keys = keys.map(|(_, pem)| cosign::Key::parse(pem));
             let keys: Vec<_> = keys.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
             if keys.is_empty() {

@@ -15,13 +15,17 @@ use crate::{
 };
 
 /// Feature gates and their defaults, over all controllers.
-const GATES: [(&str, bool); 6] = [
+const GATES: [(&str, bool); 10] = [
+    ("AdditiveCELDependencyCheck", false),
     ("CacheSecretsAndConfigMaps", false),
+    ("DisableFailFastBehavior", false),
+    ("ExternalArtifact", false),
     ("GitAllBranchReferences", true),
     ("GitForcePushBranch", true),
     ("GitShallowClone", true),
     ("GitSparseCheckout", false),
     ("ObjectLevelWorkloadIdentity", false),
+    ("StrictPostBuildSubstitutions", false),
 ];
 
 /// Flags of every controller.
@@ -33,6 +37,12 @@ pub(crate) struct Controllers {
     /// Where events are posted to, such as the address of a notification-controller
     #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
     pub(crate) events_addr: String,
+    /// How many objects of a Kustomization are compared with the cluster at the same time
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) concurrent_ssa: usize,
+    /// Field manager whose fields Kustomizations take over, by the beginning of its name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) override_manager: Vec<String>,
     /// Refuse references to objects of other namespaces
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) no_cross_namespace_refs: bool,
@@ -209,6 +219,17 @@ impl Controllers {
             default_service_account: given(&self.default_service_account),
             helm_index_max_size: self.helm_index_max_size,
             helm_chart_max_size: self.helm_chart_max_size,
+        };
+        setup.kustomization = reconciler::kustomization::Options {
+            concurrent_ssa: self.concurrent_ssa,
+            requeue_dependency: self.requeue_dependency,
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            default_service_account: given(&self.default_service_account),
+            override_managers: self.override_manager.clone(),
+            fail_fast: !gates["DisableFailFastBehavior"],
+            strict_substitutions: gates["StrictPostBuildSubstitutions"],
+            additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
+            external_artifact: gates["ExternalArtifact"],
         };
         setup.artifact.algorithm = self.artifact_digest_algo;
         setup.artifact.retention = artifact::Retention {

@@ -28,7 +28,9 @@ impl Build {
         let action = if self.packaged { "packaged" } else { "pulled" };
         let mut text = format!("{action} '{}' chart with version '{}'", self.name, self.version);
         if !self.values_files.is_empty() {
-            text.push_str(&format!(" and merged values files [{}]", self.values_files.join(" ")));
+            text += " and merged values files [";
+            text += &self.values_files.join(" ");
+            text += "]";
         }
         text
     }

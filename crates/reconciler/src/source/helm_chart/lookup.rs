@@ -195,7 +195,7 @@ async fn from_registry(
     let by = |kind: &&str| layers.iter().find(|it| it.media_type == **kind);
     let layer = LAYERS
         .iter()
-        .find_map(|kind| by(&kind))
+        .find_map(by)
         .ok_or_else(|| format!("manifest does not contain a layer with mediatype {}", LAYERS[0]))?;
     let limit = context.options.helm_chart_max_size;
     if layer.size > limit {

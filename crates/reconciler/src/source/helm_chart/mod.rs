@@ -29,7 +29,7 @@ use super::{
     pass::{Done, Failure, Pass, SourceStatus},
 };
 
-/// Reconciles HelmCharts.
+/// Reconciles `HelmChart`s.
 pub struct HelmChartReconciler {
     context: Context,
 }

@@ -32,7 +32,7 @@ use super::{
     pass::{Done, Failure, Pass, SourceStatus},
 };
 
-/// Reconciles HelmRepositories.
+/// Reconciles `HelmRepository` objects.
 pub struct HelmRepositoryReconciler {
     context: Context,
 }

@@ -31,7 +31,7 @@ use super::{
     verification::{self, Subject, Verdict},
 };
 
-/// Reconciles OCIRepositories.
+/// Reconciles `OCIRepository` objects.
 pub struct OciRepositoryReconciler {
     context: Context,
 }

@@ -33,13 +33,13 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     enable_managedby_label: bool,
     #[command(flatten)]
-    helm: Helm,
+    helm: Charts,
     #[command(flatten)]
     functions: Functions,
 }
 
 #[derive(Debug, Args)]
-struct Helm {
+struct Charts {
     /// Allow `helmCharts`
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     enable_helm: bool,
@@ -97,6 +97,7 @@ enum Order {
 /// More questions than any tree has; a tree that asks on and on is up to something.
 const QUESTIONS: usize = 500;
 
+#[expect(clippy::unnecessary_wraps, reason = "every verb is called in this form")]
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Err(error) = refuse(&arguments.functions).and_then(|()| build_and_write(arguments)) {
         // As kustomize writes it, so that what reads its errors can read ours.

@@ -1,0 +1,177 @@
+//! From an artifact to the objects that shall exist: generate, build, substitute, normalize. Pure
+//! but for reading the artifact's folder.
+
+use std::path::{Path, PathBuf};
+
+use api::kustomize::{Kustomization, KustomizationSpec};
+use apply::Owner;
+use artifact::Algorithm;
+use envsubst::{Undefined, Variables};
+use kube::ResourceExt as _;
+use kustomize::{Access, Budget, Entry, Inputs, Reorder, Tree as _};
+use serde_json::Value;
+
+use super::tree::{ROOT, SourceTree};
+use super::{GROUP, generate};
+
+/// What a build needs.
+pub(super) struct Ingredients {
+    /// The extracted artifact.
+    pub(super) folder: PathBuf,
+    /// The object that is built.
+    pub(super) it: Kustomization,
+    /// Values for the text, if any are asked for.
+    pub(super) variables: Option<Variables>,
+    /// Whether an undefined variable is an error.
+    pub(super) strict: bool,
+}
+
+/// What was built.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// `sha256:` of what was built, as text.
+    pub(super) digest: String,
+    /// The objects, ready to be applied.
+    pub(super) objects: Vec<Value>,
+}
+
+/// The path of the folder that a spec names, below [`ROOT`]. It cannot leave the artifact.
+pub(super) fn folder_of(spec: &KustomizationSpec) -> String {
+    let mut at: Vec<&str> = Vec::new();
+    for part in spec.path.as_deref().unwrap_or_default().split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(at.pop()),
+            part => at.push(part),
+        }
+    }
+    at.iter().fold(ROOT.to_owned(), |path, part| format!("{path}/{part}"))
+}
+
+/// Checks that the folder is there.
+///
+/// # Errors
+/// Upstream's text if it is not.
+pub(super) fn check_folder(folder: &Path, spec: &KustomizationSpec) -> Result<(), String> {
+    let (tree, path) = (SourceTree::new(folder), folder_of(spec));
+    match tree.entry(&path) {
+        Entry::Missing | Entry::Refused(_) => {
+            Err(format!("kustomization path not found: stat {path}: no such file or directory"))
+        }
+        Entry::Folder | Entry::File | Entry::Link(_) => Ok(()),
+    }
+}
+
+/// Builds.
+///
+/// # Errors
+/// What the files or the spec got wrong, in upstream's words.
+pub(super) fn build(ingredients: &Ingredients) -> Result<Built, String> {
+    let Ingredients { folder, it, variables, strict } = ingredients;
+    let mut tree = SourceTree::new(folder);
+    let path = folder_of(&it.spec);
+    let generated = generate::generate(&tree, &path, &it.spec)?;
+    tree.put(generated.path, generated.content);
+    let inputs = Inputs::new(&tree, Budget::default());
+    let options = kustomize::Options {
+        unrestricted: true,
+        reorder: Reorder::None,
+        managed_by_label: false,
+        helm: Access::default(),
+    };
+    let failed = |why: kustomize::Error| match why.root() {
+        kustomize::Error::Asked(question) => {
+            format!("kustomize build failed: remote bases are not supported yet: {question}")
+        }
+        _ => format!("kustomize build failed: {why}"),
+    };
+    let output = kustomize::build(&inputs, &path, &options).map_err(failed)?;
+    let (mut texts, mut objects) = (Vec::new(), Vec::new());
+    for manifest in output.manifests() {
+        let value = manifest.to_value().map_err(failed)?;
+        let value = substituted(value, manifest, variables.as_ref(), *strict)?;
+        texts.push(value.to_yaml().map_err(|why| format!("kustomize build failed: {why}"))?);
+        objects.extend(as_objects(&value)?);
+    }
+    let digest = Algorithm::Sha256.digest(texts.join("---\n").as_bytes()).to_string();
+    Ok(Built { digest, objects: finished(objects, it) })
+}
+
+/// A manifest with values in place.
+fn substituted(
+    value: yaml::Value,
+    manifest: kustomize::Manifest<'_>,
+    variables: Option<&Variables>,
+    strict: bool,
+) -> Result<yaml::Value, String> {
+    let Some(variables) = variables else { return Ok(value) };
+    let undefined = if strict { Undefined::Refused } else { Undefined::Empty };
+    let made = envsubst::substitute_object(&value, variables, undefined).map_err(|why| {
+        format!(
+            "post build failed for '{}/{}': envsubst error: {why}",
+            gvk(manifest),
+            manifest.name()
+        )
+    })?;
+    Ok(made.unwrap_or(value))
+}
+
+/// `Kind.version.group`, as kustomize prints it.
+fn gvk(manifest: kustomize::Manifest<'_>) -> String {
+    let api_version = manifest.api_version();
+    let (group, version) = api_version.split_once('/').unwrap_or(("[noGrp]", api_version));
+    format!("{}.{version}.{group}", manifest.kind())
+}
+
+/// The objects of a manifest: none of kustomize's own, and the items of a list.
+fn as_objects(value: &yaml::Value) -> Result<Vec<Value>, String> {
+    let failed = |why: &dyn std::fmt::Display| format!("failed to decode the built objects: {why}");
+    let json = value.to_json().map_err(|why| failed(&why))?;
+    let object: Value = serde_json::from_str(&json).map_err(|why| failed(&why))?;
+    let group =
+        object["apiVersion"].as_str().unwrap_or_default().split('/').next().unwrap_or_default();
+    let kind = object["kind"].as_str().unwrap_or_default();
+    Ok(match object["items"].as_array() {
+        _ if group == "kustomize.config.k8s.io" && kind == "Kustomization" => Vec::new(),
+        Some(items) if kind.ends_with("List") => items.clone(),
+        _ => vec![object],
+    })
+}
+
+/// Owner labels, normal form and common metadata.
+fn finished(mut objects: Vec<Value>, it: &Kustomization) -> Vec<Value> {
+    let owner = owner(it);
+    for object in &mut objects {
+        apply::set_owner(object, &owner);
+        apply::normalize(object);
+        if let Some(common) = &it.spec.common_metadata {
+            let (labels, annotations) = (common.labels.clone(), common.annotations.clone());
+            apply::set_common(
+                object,
+                &labels.unwrap_or_default(),
+                &annotations.unwrap_or_default(),
+            );
+        }
+    }
+    objects
+}
+
+/// To whom the objects belong.
+pub(super) fn owner(it: &Kustomization) -> Owner {
+    let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
+    Owner { group: GROUP.to_owned(), namespace, name }
+}
+
+/// An encrypted Secret among the objects: without decryption it must not be applied.
+pub(super) fn encrypted(objects: &[Value]) -> Option<String> {
+    let is_encrypted = |object: &&Value| {
+        object["kind"] == "Secret"
+            && object["apiVersion"] == "v1"
+            && object["sops"].get("mac").is_some()
+    };
+    let found = objects.iter().find(is_encrypted)?;
+    Some(format!(
+        "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
+        apply::Id::of(found)
+    ))
+}
