@@ -177,10 +177,11 @@ impl<R: Reconcile> Runner<R> {
             };
             synced.push(watch.start(&self.host, Arc::new(wake)));
         }
-        let (board, reconciler) = (Arc::downgrade(&self.board), Arc::clone(&self.reconciler));
+        // Weak: a reconciler that reads the feed of its own kind would keep itself alive.
+        let (board, reconciler) = (Arc::downgrade(&self.board), Arc::downgrade(&self.reconciler));
         let (metrics, kind) = (self.host.metrics.clone(), self.kind.clone());
         self.feed.subscribe(move |change| {
-            if let Some(board) = board.upgrade() {
+            if let (Some(board), Some(reconciler)) = (board.upgrade(), reconciler.upgrade()) {
                 show(&metrics, &kind, change);
                 follow(&board, &*reconciler, change);
             }
