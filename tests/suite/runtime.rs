@@ -197,7 +197,11 @@ async fn metrics_are_upstreams_and_end_with_their_object() -> Result<()> {
     }
     let silent = || async {
         let text = it.world.metrics.text().unwrap_or_default();
-        !text.lines().any(|line| line.starts_with("gotk_") && line.contains("namespace=\"apps\""))
+        let is_ours = |line: &str| {
+            let of_kind = KINDS.iter().any(|kind| line.contains(&format!("kind=\"{kind}\"")));
+            of_kind && line.contains("namespace=\"apps\"")
+        };
+        !text.lines().any(|line| line.starts_with("gotk_") && is_ours(line))
     };
     it.world.objects.eventually("no series is left", silent).await
 }

@@ -15,7 +15,6 @@ const GIT: &str = "GitRepository";
 scenarios![
     a_commit_becomes_an_artifact,
     every_reference_has_its_revision,
-    an_unchanged_repository_costs_one_look,
     what_is_lost_or_damaged_is_built_again,
     ignore_rules_and_sparse_checkout_choose,
     includes_are_put_in_and_followed,
@@ -134,7 +133,10 @@ async fn every_reference_has_its_revision(it: Tenant) -> Result<()> {
     Ok(())
 }
 
-async fn an_unchanged_repository_costs_one_look(it: Tenant) -> Result<()> {
+/// Alone, since it counts what the whole Git server is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unchanged_repository_costs_one_look() -> Result<()> {
+    let it = crate::alone("unchanged").await?;
     let repository = it.files([("a", "1")]).await?;
     let head = repository.head("main").await?.context("a head")?;
     let before = source(&it, &json!({"ref": {"branch": "main"}})).await?;
