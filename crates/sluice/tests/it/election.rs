@@ -6,6 +6,7 @@ use kube::Api;
 use crate::{plane::Plane, run::Replica};
 
 const SOURCE: &str = "source-controller";
+const KUSTOMIZE: &str = "kustomize-controller";
 const REFLECTOR: &str = "image-reflector-controller";
 const AUTOMATION: &str = "image-automation-controller";
 /// Long enough that a leader on a busy machine keeps its Lease.
@@ -56,11 +57,11 @@ async fn leases_are_taken_in_one_order() {
     let (status, said) = one.running.end("TERM");
     assert_eq!(status.code(), Some(0), "{said}");
     let kinds = all.log("starting manager")["kinds"].clone();
-    let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket";
+    let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,Kustomization";
     assert_eq!(kinds, format!("{sources},ImageRepository,ImagePolicy,ImageUpdateAutomation"));
     let led = all.running.seen("\"msg\":\"leading\"");
-    assert_eq!(led.len(), 3, "{led:#?}");
-    for (line, role) in led.iter().zip([SOURCE, REFLECTOR, AUTOMATION]) {
+    assert_eq!(led.len(), 4, "{led:#?}");
+    for (line, role) in led.iter().zip([SOURCE, KUSTOMIZE, REFLECTOR, AUTOMATION]) {
         assert!(line.contains(role), "{led:#?}");
     }
     // In the other order, which is that of a process that was there first.
