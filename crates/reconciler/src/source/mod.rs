@@ -6,7 +6,7 @@
 //!                     └─> fetch ─> verify ─> archive ─> status.artifact
 //! ```
 //!
-//! Every kind runs the same [`Pass`]: it begins with what is stored, and ends in one summary of the
+//! Every kind runs the same pass: it begins with what is stored, and ends in one summary of the
 //! conditions, by upstream's rules.
 //!
 //! Invariants: an artifact is told only when it is stored whole; what fails leaves the artifact that
