@@ -79,6 +79,7 @@ pub use documents::check_manifests;
 pub use error::Error;
 pub use generator::helm::Access;
 pub use inputs::{Answer, Chart, Entry, Inputs, Question, Read, Tree};
+pub use kustomization::FIELDS;
 pub use output::{Manifest, Output};
 
 /// Whether kustomize takes a target for a repository's URL, not for a folder.

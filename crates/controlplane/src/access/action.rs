@@ -139,7 +139,8 @@ fn name_in(selector: &str) -> String {
     term.filter(valid).unwrap_or_default().to_owned()
 }
 
-/// Undoes percent-encoding.
+/// Undoes percent-encoding; what is not UTF-8 becomes the replacement character, which no name has.
+/// Routing and authorisation must read a path alike, so there is just this one.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);

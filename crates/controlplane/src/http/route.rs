@@ -1,6 +1,6 @@
 //! From URL paths to what they ask for, as kube-apiserver's request info does.
 
-use std::borrow::Cow;
+use crate::access::decode;
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,30 +94,6 @@ fn named(mut place: Place, plural: &str, name: &str, subresource: &str) -> Route
     name.clone_into(&mut place.name);
     subresource.clone_into(&mut place.subresource);
     Route::Resource(place)
-}
-
-/// Undoes percent-encoding; what is not UTF-8 becomes the replacement character, which no name has.
-fn decode(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
-        return Cow::Borrowed(segment);
-    }
-    let bytes = segment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = segment.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (bytes[at], hex) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
 #[cfg(test)]

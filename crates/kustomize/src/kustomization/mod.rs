@@ -70,7 +70,8 @@ pub(crate) struct Label {
     pub(crate) fields: Vec<FieldSpec>,
 }
 
-const FIELDS: [&str; 34] = [
+/// The fields of a kustomization.
+pub const FIELDS: [&str; 34] = [
     "apiVersion",
     "kind",
     "metadata",

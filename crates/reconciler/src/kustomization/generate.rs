@@ -6,50 +6,13 @@
 //! those of the same name, and namespace, prefix and suffix replace its own.
 
 use api::kustomize::KustomizationSpec;
-use kustomize::{Entry, Tree as _};
+use kustomize::{Entry, FIELDS, Tree as _};
 use serde_json::{Map, Value, json};
 
 use super::tree::{ROOT, SourceTree};
 
 /// Names of the file, in the order in which they are looked for.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-
-/// The fields of a kustomization.
-const FIELDS: [&str; 33] = [
-    "apiVersion",
-    "kind",
-    "metadata",
-    "openapi",
-    "namePrefix",
-    "nameSuffix",
-    "namespace",
-    "commonLabels",
-    "labels",
-    "commonAnnotations",
-    "patchesStrategicMerge",
-    "patchesJson6902",
-    "patches",
-    "images",
-    "imageTags",
-    "replacements",
-    "replicas",
-    "vars",
-    "sortOptions",
-    "resources",
-    "components",
-    "crds",
-    "bases",
-    "configMapGenerator",
-    "secretGenerator",
-    "helmGlobals",
-    "helmCharts",
-    "helmChartInflationGenerator",
-    "generatorOptions",
-    "configurations",
-    "generators",
-    "transformers",
-    "validators",
-];
 
 /// How deep folders are searched for manifests.
 const DEPTH: usize = 100;
@@ -102,8 +65,7 @@ fn lenient(tree: &SourceTree, path: &str) -> Result<Map<String, Value>, String> 
     let value: Value = serde_json::from_str(&value).map_err(|why| failed(&why))?;
     let mut content = header();
     for (key, value) in value.as_object().cloned().unwrap_or_default() {
-        let known = FIELDS.iter().chain(["buildMetadata"].iter());
-        if let Some(field) = known.into_iter().find(|field| field.eq_ignore_ascii_case(&key))
+        if let Some(field) = FIELDS.iter().find(|field| field.eq_ignore_ascii_case(&key))
             && !value.is_null()
         {
             content.insert((*field).to_owned(), value);
