@@ -83,11 +83,12 @@ impl Embedded {
         });
         let users = written.collect::<Result<_>>()?;
         let stop = CancellationToken::new();
+        let client = Client::new(server.router(), "default");
+        manifest::apply(&client, &definitions()?).await?;
+        // Served only now: whoever is answered at all finds our kinds.
         let router = server.authenticated_router();
         let serving =
             tokio::spawn(listen::tls(listener, pki.server_config()?, router, stop.clone()));
-        let client = Client::new(server.router(), "default");
-        manifest::apply(&client, &definitions()?).await?;
         Ok(Self {
             client,
             url,
