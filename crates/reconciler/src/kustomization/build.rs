@@ -1,7 +1,7 @@
 //! From an artifact to the objects that shall exist: generate, build, substitute, normalize. Pure
 //! but for reading the artifact's folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use api::kustomize::{Kustomization, KustomizationSpec};
 use apply::Owner;
@@ -16,8 +16,10 @@ use super::{GROUP, generate};
 
 /// What a build needs.
 pub(super) struct Ingredients {
-    /// The extracted artifact.
-    pub(super) folder: PathBuf,
+    /// The files.
+    pub(super) tree: SourceTree,
+    /// The folder in them that is built.
+    pub(super) path: String,
     /// The object that is built.
     pub(super) it: Kustomization,
     /// Values for the text, if any are asked for.
@@ -66,10 +68,27 @@ pub(super) fn check_folder(folder: &Path, spec: &KustomizationSpec) -> Result<()
 ///
 /// # Errors
 /// What the files or the spec got wrong, in upstream's words.
-pub(super) fn build(ingredients: &Ingredients) -> Result<Built, String> {
-    let Ingredients { folder, it, variables, strict } = ingredients;
-    let mut tree = SourceTree::new(folder);
-    let path = folder_of(&it.spec);
+pub(super) fn build(ingredients: Ingredients) -> Result<Built, String> {
+    let it = ingredients.it.clone();
+    let Rendered { texts, mut objects } = render(ingredients)?;
+    let digest = Algorithm::Sha256.digest(texts.join("---\n").as_bytes()).to_string();
+    objects.iter_mut().for_each(apply::normalize);
+    own(&mut objects, &it);
+    Ok(Built { digest, objects })
+}
+
+/// What kustomize built, with values in place.
+pub(super) struct Rendered {
+    texts: Vec<String>,
+    pub(super) objects: Vec<Value>,
+}
+
+/// Builds and substitutes.
+///
+/// # Errors
+/// As [`build`].
+pub(super) fn render(ingredients: Ingredients) -> Result<Rendered, String> {
+    let Ingredients { mut tree, path, it, variables, strict } = ingredients;
     let generated = generate::generate(&tree, &path, &it.spec)?;
     tree.put(generated.path, generated.content);
     let inputs = Inputs::new(&tree, Budget::default());
@@ -89,12 +108,11 @@ pub(super) fn build(ingredients: &Ingredients) -> Result<Built, String> {
     let (mut texts, mut objects) = (Vec::new(), Vec::new());
     for manifest in output.manifests() {
         let value = manifest.to_value().map_err(failed)?;
-        let value = substituted(value, manifest, variables.as_ref(), *strict)?;
+        let value = substituted(value, manifest, variables.as_ref(), strict)?;
         texts.push(value.to_yaml().map_err(|why| format!("kustomize build failed: {why}"))?);
         objects.extend(as_objects(&value)?);
     }
-    let digest = Algorithm::Sha256.digest(texts.join("---\n").as_bytes()).to_string();
-    Ok(Built { digest, objects: finished(objects, it) })
+    Ok(Rendered { texts, objects })
 }
 
 /// A manifest with values in place.
@@ -138,12 +156,11 @@ fn as_objects(value: &yaml::Value) -> Result<Vec<Value>, String> {
     })
 }
 
-/// Owner labels, normal form and common metadata.
-fn finished(mut objects: Vec<Value>, it: &Kustomization) -> Vec<Value> {
+/// Adds owner labels and common metadata.
+pub(super) fn own(objects: &mut [Value], it: &Kustomization) {
     let owner = owner(it);
-    for object in &mut objects {
+    for object in objects {
         apply::set_owner(object, &owner);
-        apply::normalize(object);
         if let Some(common) = &it.spec.common_metadata {
             let (labels, annotations) = (common.labels.clone(), common.annotations.clone());
             apply::set_common(
@@ -153,7 +170,6 @@ fn finished(mut objects: Vec<Value>, it: &Kustomization) -> Vec<Value> {
             );
         }
     }
-    objects
 }
 
 /// To whom the objects belong.

@@ -9,7 +9,7 @@ use api::kustomize::KustomizationSpec;
 use kustomize::{Entry, FIELDS, Tree as _};
 use serde_json::{Map, Value, json};
 
-use super::tree::{ROOT, SourceTree};
+use super::tree::SourceTree;
 
 /// Names of the file, in the order in which they are looked for.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -26,7 +26,7 @@ pub(super) struct Generated {
     pub(super) content: Vec<u8>,
 }
 
-/// Generates the kustomization of `folder`, a path below [`ROOT`].
+/// Generates the kustomization of `folder`, a path in the tree.
 ///
 /// # Errors
 /// A file that cannot be read, or that is no manifest, in upstream's words.
@@ -225,13 +225,14 @@ fn exists(tree: &SourceTree, folder: &str, path: &str) -> bool {
         }
     }
     let path = format!("/{}", at.join("/"));
-    path.starts_with(ROOT) && !matches!(tree.entry(&path), Entry::Missing | Entry::Refused(_))
+    tree.holds(&path) && !matches!(tree.entry(&path), Entry::Missing | Entry::Refused(_))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use super::super::tree::ROOT;
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, SourceTree) {

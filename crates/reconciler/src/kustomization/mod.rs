@@ -19,6 +19,7 @@ mod generate;
 mod health;
 mod history;
 mod identity;
+pub mod local;
 mod run;
 mod source;
 mod tree;
@@ -41,6 +42,7 @@ use self::check::Waiting;
 use self::dependency::Unmet;
 use self::run::{End, Run};
 use self::source::{Found, Missing, Sources};
+use self::tree::SourceTree;
 
 /// Upstream's name for the controller: event source and field manager.
 pub const CONTROLLER: &str = "kustomize-controller";
@@ -254,12 +256,13 @@ impl KustomizationReconciler {
         let failed = |message: String| End::Fail { reason: reason::BUILD_FAILED, message };
         let variables = variables::collect(&self.context.client, run.it).await.map_err(failed)?;
         let ingredients = Ingredients {
-            folder: lease.path().to_owned(),
+            tree: SourceTree::new(lease.path()),
+            path: build::folder_of(&run.it.spec),
             it: run.it.clone(),
             variables,
             strict: self.context.options.strict_substitutions,
         };
-        let built = self.host.compute().run(BUILD_BYTES, move || build::build(&ingredients)).await;
+        let built = self.host.compute().run(BUILD_BYTES, move || build::build(ingredients)).await;
         built.map_err(|why| failed(why.to_string()))?.map_err(failed)
     }
 }

@@ -17,19 +17,31 @@ pub(super) const ROOT: &str = "/artifact";
 /// How large a file may be.
 const FILE_LIMIT: u64 = 64 << 20;
 
-/// An artifact's folder with files over it.
+/// A folder with files over it.
 pub(super) struct SourceTree {
     folder: PathBuf,
+    /// Where a build finds the folder.
+    root: &'static str,
     over: BTreeMap<String, Vec<u8>>,
 }
 
 impl SourceTree {
     /// The tree of an extracted artifact.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), over: BTreeMap::new() }
+        Self { folder: folder.to_owned(), root: ROOT, over: BTreeMap::new() }
     }
 
-    /// Puts a file over what is there. The path begins with [`ROOT`].
+    /// The whole disk, as the user who builds on it sees it.
+    pub(super) fn disk() -> Self {
+        Self { folder: PathBuf::from("/"), root: "", over: BTreeMap::new() }
+    }
+
+    /// Whether a path is in the folder.
+    pub(super) fn holds(&self, path: &str) -> bool {
+        path.starts_with(self.root)
+    }
+
+    /// Puts a file over what is there. The path begins with where a build finds the folder.
     pub(super) fn put(&mut self, path: String, content: Vec<u8>) {
         self.over.insert(path, content);
     }
@@ -41,13 +53,20 @@ impl SourceTree {
         entries.into_iter().flatten().flatten().filter_map(name).collect()
     }
 
-    /// Where a path is on disk, if it is in the artifact. Its parents are folders, so the path has
+    /// Where a path is on disk, if it is in the folder. Its parents are folders, so the path has
     /// no links in it but maybe at its end.
     fn place(&self, path: &str) -> Option<PathBuf> {
-        let inside = path.strip_prefix(ROOT)?;
+        let inside = path.strip_prefix(self.root)?;
         let is_plain = inside.is_empty() || inside.starts_with('/');
         let has_dots = inside.split('/').any(|part| part == "..");
         (is_plain && !has_dots).then(|| self.folder.join(inside.trim_start_matches('/')))
+    }
+
+    fn outside(&self, operation: &str, path: &str) -> String {
+        let root = self.root;
+        format!(
+            "fs-security-constraint {operation} {path}: path '{path}' is not in or below '{root}'"
+        )
     }
 }
 
@@ -59,7 +78,9 @@ impl Tree for SourceTree {
         if self.over.contains_key(path) {
             return Entry::File;
         }
-        let Some(place) = self.place(path) else { return Entry::Refused(outside("abs", path)) };
+        let Some(place) = self.place(path) else {
+            return Entry::Refused(self.outside("abs", path));
+        };
         match fs::symlink_metadata(&place) {
             Ok(found) if found.is_symlink() => link(&place),
             Ok(found) if found.is_dir() => Entry::Folder,
@@ -74,7 +95,7 @@ impl Tree for SourceTree {
         if let Some(content) = self.over.get(path) {
             return Ok(content.clone());
         }
-        let place = self.place(path).ok_or_else(|| outside("read", path))?;
+        let place = self.place(path).ok_or_else(|| self.outside("read", path))?;
         let file = fs::File::open(place).map_err(|error| error.to_string())?;
         let mut content = Vec::new();
         let read = file.take(FILE_LIMIT + 1).read_to_end(&mut content);
@@ -91,10 +112,6 @@ fn link(place: &Path) -> Entry {
         Ok(target) => Entry::Link(target.to_string_lossy().into_owned()),
         Err(error) => Entry::Refused(error.to_string()),
     }
-}
-
-fn outside(operation: &str, path: &str) -> String {
-    format!("fs-security-constraint {operation} {path}: path '{path}' is not in or below '{ROOT}'")
 }
 
 #[cfg(test)]
