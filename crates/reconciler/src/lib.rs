@@ -12,3 +12,4 @@
 
 pub mod kustomization;
 pub mod source;
+mod target;

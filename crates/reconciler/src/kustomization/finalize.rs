@@ -46,7 +46,7 @@ pub(super) async fn finalize(
         return Ok(());
     }
     let failed = |why: String| Stop::fail(reason::PRUNE_FAILED, why);
-    let target = identity::target(it, context).await.map_err(failed)?;
+    let target = identity::target(it, context).await.map_err(|why| failed(why.to_string()))?;
     let (changes, error) = target.cluster.prune(entries, &build::owner(it)).await;
     if let Some(error) = error {
         return Err(failed(error.to_string()));
