@@ -1,7 +1,7 @@
 //! Every custom resource as plain types, with its conditions, reasons and annotations.
 //!
-//! The names, versions, defaults and validations are the contract of the Flux v2.7 API groups, so
-//! that manifests written for Flux apply unchanged. The CRDs under `crds/` are generated from the
+//! The names, versions, defaults and validations of Flux' groups are the contract of v2.7, so that
+//! manifests written for Flux apply unchanged. The CRDs under `crds/` are generated from the
 //! types here by [`crd::all`].
 //!
 //! ```text
@@ -13,6 +13,7 @@
 //! helm                HelmRelease
 //! notification        Alert, Provider, Receiver
 //! image               ImageRepository, ImagePolicy, ImageUpdateAutomation
+//! promotion           Pipeline, Bundle, Stage, Promotion, Freeze
 //! condition, reason   the words of conditions and events
 //! crd                 the CustomResourceDefinitions, structurally equal to upstream's
 //! ```
@@ -41,6 +42,7 @@ pub mod image;
 pub mod kustomize;
 pub mod meta;
 pub mod notification;
+pub mod promotion;
 pub mod reason;
 pub mod source;
 pub mod source_extensions;

@@ -22,3 +22,7 @@ pub(super) fn status() -> Value {
 pub(super) fn age() -> Value {
     json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"})
 }
+
+pub(super) fn date(name: &str, path: &str) -> Value {
+    json!({"name": name, "type": "date", "jsonPath": path})
+}

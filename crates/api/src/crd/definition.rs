@@ -61,10 +61,13 @@ impl Definition {
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": crd["metadata"]["name"], "labels": labels(component)},
+            "metadata": {
+                "name": crd["metadata"]["name"],
+                "labels": labels(spec["group"].as_str().unwrap_or_default(), component),
+            },
             "spec": {
                 "group": spec["group"], "names": clean_names(spec["names"].take()),
-                "scope": "Namespaced",
+                "scope": spec["scope"],
                 "versions": std::iter::once(stored).chain(older).collect::<Vec<_>>(),
             },
         })
@@ -87,8 +90,15 @@ impl Older {
     }
 }
 
-/// By these labels stock tools find what belongs to an installation.
-fn labels(component: &str) -> Value {
+/// By these labels stock tools find what belongs to an installation of Flux; our own group is none
+/// of theirs.
+fn labels(group: &str, component: &str) -> Value {
+    if !group.ends_with("fluxcd.io") {
+        return json!({
+            "app.kubernetes.io/component": component,
+            "app.kubernetes.io/part-of": "sluice",
+        });
+    }
     json!({
         "app.kubernetes.io/component": component,
         "app.kubernetes.io/part-of": "flux",

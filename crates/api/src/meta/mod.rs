@@ -99,7 +99,8 @@ pub struct CommonMetadata {
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// Implements [`Object`] and [`Status`] for a kind derived by `kube`.
+/// Implements [`Object`] and [`Status`] for a kind derived by `kube`; with `never`, for one that
+/// cannot be suspended.
 macro_rules! kind {
     ($object:ty, $status:ty) => {
         impl $crate::meta::Object for $object {
@@ -114,6 +115,24 @@ macro_rules! kind {
             }
         }
 
+        $crate::meta::kind!(@status $status);
+    };
+    ($object:ty, $status:ty, never) => {
+        impl $crate::meta::Object for $object {
+            type Status = $status;
+
+            fn status(&self) -> Option<&$status> {
+                self.status.as_ref()
+            }
+
+            fn suspended(&self) -> bool {
+                false
+            }
+        }
+
+        $crate::meta::kind!(@status $status);
+    };
+    (@status $status:ty) => {
         impl $crate::meta::Status for $status {
             fn conditions(&self) -> &[$crate::meta::Condition] {
                 self.conditions.as_deref().unwrap_or_default()
