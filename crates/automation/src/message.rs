@@ -214,6 +214,7 @@ mod tests {
             namespace: String::new(),
         };
         let change = |file: &str, name: &str| Change {
+            path: String::new(),
             file: file.into(),
             object: object(name),
             old: "nginx:1.0".into(),

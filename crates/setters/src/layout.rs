@@ -4,8 +4,8 @@ use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
+use crate::Outcome;
 use crate::screen::Chunk;
-use crate::{Outcome, marker};
 
 /// Calls of the progress callback (each stands for about a hundred steps of the parser) that a
 /// text may take, per byte and at least. Sane files take a small fraction of one call per byte.
@@ -39,10 +39,13 @@ pub(crate) enum Kind {
 }
 
 impl Layout {
-    /// Parses the documents that mention markers, one at a time.
-    pub(crate) fn parse(chunks: &[Chunk<'_>]) -> Result<Self, Outcome> {
+    /// Parses the documents that matter, one at a time.
+    pub(crate) fn parse(
+        chunks: &[Chunk<'_>],
+        matters: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Outcome> {
         let mut tokens = Vec::new();
-        for chunk in chunks.iter().filter(|chunk| marker::resembles(chunk.text)) {
+        for chunk in chunks.iter().filter(|chunk| matters(chunk.text)) {
             let first = chunk.line;
             if memchr::memchr_iter(b'\n', chunk.text.as_bytes()).count() > MAX_LINES {
                 let why = format!("line {first}: the document has more than {MAX_LINES} lines");

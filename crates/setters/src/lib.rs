@@ -33,9 +33,12 @@
 //! # Ok::<(), setters::Error>(())
 //! ```
 //!
+//! [`stage`] does the same for one environment and the values of a bundle, with markers of its own.
+//!
 //! It does not read or write files, and does not choose images (crate `policy` does).
 #![deny(missing_docs)]
 
+mod attach;
 mod edit;
 mod layout;
 mod marker;
@@ -44,7 +47,10 @@ mod outcome;
 mod policies;
 mod reference;
 mod screen;
+mod source;
 mod spell;
+pub mod stage;
+mod write;
 
 pub use edit::{Edit, MAX_FILE_BYTES, Update, edit, update};
 pub use object::ObjectId;

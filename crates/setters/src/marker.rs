@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-/// The key of the JSON object in a marker comment.
+/// The key of the JSON object in the comment of a marker that an image policy sets.
 pub(crate) const KEY: &str = "$imagepolicy";
 
-/// A parsed marker: `namespace:policy` with an optional part.
+/// A parsed marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Marker {
+    /// The key that it was found by.
+    pub(crate) key: &'static str,
+    /// What the key says, such as `namespace:policy` with an optional part.
     pub(crate) text: String,
 }
 
@@ -21,15 +24,16 @@ pub(crate) enum Part {
 }
 
 impl Marker {
-    /// Reads a comment, with its `#`: any number of them, then a JSON object of strings.
-    pub(crate) fn parse(comment: &str) -> Option<Self> {
+    /// Reads a comment, with its `#`: any number of them, then a JSON object of strings. The first
+    /// of the keys that it has counts.
+    pub(crate) fn parse(comment: &str, keys: &[&'static str]) -> Option<Self> {
         let json = comment.trim_start_matches('#');
         let mut object: BTreeMap<String, Option<String>> = serde_json::from_str(json).ok()?;
-        let text = object.remove(KEY)??;
-        (!text.is_empty()).then_some(Self { text })
+        let (key, text) = keys.iter().find_map(|key| Some((*key, object.remove(*key)??)))?;
+        (!text.is_empty()).then_some(Self { key, text })
     }
 
-    /// Namespace, policy and part; `None` if the text is not of that form.
+    /// Of an image policy's marker: namespace, policy and part; `None` if the text is not of that form.
     pub(crate) fn target(&self) -> Option<(&str, &str, Part)> {
         let mut words = self.text.split(':');
         let (namespace, name) = (words.next()?, words.next()?);
@@ -45,16 +49,16 @@ impl Marker {
 }
 
 /// Whether a comment that is no marker was probably meant as one.
-pub(crate) fn resembles(comment: &str) -> bool {
-    comment.contains(KEY)
+pub(crate) fn resembles(comment: &str, keys: &[&str]) -> bool {
+    keys.iter().any(|key| comment.contains(key))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Marker, Part};
+    use super::{KEY, Marker, Part};
 
     fn text(comment: &str) -> Option<String> {
-        Marker::parse(comment).map(|marker| marker.text)
+        Marker::parse(comment, &[KEY]).map(|marker| marker.text)
     }
 
     #[test]
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn the_target_has_two_or_three_words() {
         let target = |text: &str| {
-            let marker = Marker { text: text.to_owned() };
+            let marker = Marker { key: KEY, text: text.to_owned() };
             marker
                 .target()
                 .map(|(namespace, name, part)| (namespace.to_owned(), name.to_owned(), part))

@@ -20,7 +20,7 @@ pub struct ObjectId {
 pub(crate) struct Object<'d> {
     pub(crate) id: ObjectId,
     /// The nodes whose scalars belong to it.
-    parts: Vec<&'d Node>,
+    parts: Vec<(Step<'d>, &'d Node)>,
 }
 
 impl ObjectId {
@@ -59,29 +59,99 @@ impl<'d> Object<'d> {
         let id = ObjectId::of(root);
         let is_list = matches!(id.kind.as_str(), "List" | "ResourceList");
         let items = root.get("items").filter(|_| unwrap && is_list);
-        let Some(items) = items else { return Ok(vec![Self { id, parts: vec![root] }]) };
+        let Some(items) = items else {
+            return Ok(vec![Self { id, parts: vec![(Step::Root, root)] }]);
+        };
         let others = root.pairs().iter().filter(|(key, _)| key.as_str() != Some("items"));
-        let list = Self { id, parts: others.map(|(_, value)| value).collect() };
-        let items = items.items().iter().map(|it| Self { id: ObjectId::of(it), parts: vec![it] });
+        let key = |key: &'d Node| Step::Key(key.as_str().unwrap_or_default());
+        let list = Self { id, parts: others.map(|(name, value)| (key(name), value)).collect() };
+        let items = items
+            .items()
+            .iter()
+            .map(|it| Self { id: ObjectId::of(it), parts: vec![(Step::Root, it)] });
         Ok(std::iter::once(list).chain(items).collect())
     }
 
-    /// Every scalar value (keys are none), in the order of the text.
-    pub(crate) fn scalars(&self) -> impl Iterator<Item = &'d Node> {
-        let mut open: Vec<&Node> = self.parts.iter().rev().copied().collect();
-        std::iter::from_fn(move || {
-            loop {
-                let node = open.pop()?;
-                match &node.content {
-                    Content::Scalar { .. } => return Some(node),
-                    Content::Sequence { items, .. } => open.extend(items.iter().rev()),
-                    Content::Mapping { pairs, .. } => {
-                        open.extend(pairs.iter().rev().map(|(_, value)| value));
+    /// Its root, unless it is a list without its items.
+    pub(crate) fn root(&self) -> Option<&'d Node> {
+        match self.parts[..] {
+            [(Step::Root, root)] => Some(root),
+            _ => None,
+        }
+    }
+
+    /// Every node that is a value (keys are none), in the order of the text.
+    pub(crate) fn walk(&self) -> Walk<'d> {
+        let mut walk = Walk { nodes: Vec::new() };
+        let mut open: Vec<(Option<usize>, Step<'d>, &'d Node)> =
+            self.parts.iter().rev().map(|(step, node)| (None, *step, *node)).collect();
+        while let Some((parent, step, node)) = open.pop() {
+            let index = walk.nodes.len();
+            walk.nodes.push(Visit { parent, step, node });
+            match &node.content {
+                Content::Sequence { items, .. } => open.extend(
+                    items.iter().enumerate().rev().map(|(n, it)| (Some(index), Step::Item(n), it)),
+                ),
+                Content::Mapping { pairs, .. } => {
+                    open.extend(pairs.iter().rev().map(|(key, it)| {
+                        (Some(index), Step::Key(key.as_str().unwrap_or_default()), it)
+                    }));
+                }
+                Content::Scalar { .. } | Content::Alias(_) => {}
+            }
+        }
+        walk
+    }
+}
+
+/// How a node is found in the one that holds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step<'d> {
+    Root,
+    Key(&'d str),
+    Item(usize),
+}
+
+/// The nodes of an object.
+pub(crate) struct Walk<'d> {
+    nodes: Vec<Visit<'d>>,
+}
+
+struct Visit<'d> {
+    parent: Option<usize>,
+    step: Step<'d>,
+    node: &'d Node,
+}
+
+impl<'d> Walk<'d> {
+    /// The scalars with their numbers.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = (usize, &'d Node)> {
+        let nodes = self.nodes.iter().map(|it| it.node).enumerate();
+        nodes.filter(|(_, node)| matches!(node.content, Content::Scalar { .. }))
+    }
+
+    /// The way to a node: `spec.containers[0].image`; dots in keys are escaped by `\\`.
+    pub(crate) fn path(&self, index: usize) -> String {
+        let mut steps = Vec::new();
+        let mut next = Some(index);
+        while let Some(visit) = next.and_then(|it| self.nodes.get(it)) {
+            steps.push(visit.step);
+            next = visit.parent;
+        }
+        let mut path = String::new();
+        for step in steps.into_iter().rev() {
+            match step {
+                Step::Root => {}
+                Step::Item(n) => path.extend(["[", &n.to_string(), "]"]),
+                Step::Key(key) => {
+                    if !path.is_empty() {
+                        path.push('.');
                     }
-                    Content::Alias(_) => {}
+                    path.push_str(&key.replace('.', "\\."));
                 }
             }
-        })
+        }
+        path
     }
 }
 

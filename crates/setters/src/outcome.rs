@@ -11,6 +11,8 @@ pub struct Change {
     pub file: String,
     /// The object that the scalar belongs to.
     pub object: ObjectId,
+    /// The way to it from the root of its object: `spec.containers[0].image`.
+    pub path: String,
     /// The value before.
     pub old: String,
     /// The value now.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use setters::{Edit, Error, Image, Policies, edit, update};
+use setters::{Edit, Error, Image, Policies, edit, stage, update};
 
 fn json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("readable case");
@@ -86,6 +86,66 @@ fn cases_come_out_as_upstream_or_smaller() {
     folders.sort();
     for folder in folders {
         tally.record(&folder.file_name().unwrap().to_string_lossy(), check(&folder));
+    }
+    tally.finish();
+}
+
+/// The case's policies as components of a stage, for which the file is in scope.
+fn stage(folder: &Path) -> stage::Stage {
+    let mut it = stage::Stage {
+        namespace: "n".to_owned(),
+        pipeline: "p".to_owned(),
+        scope: stage::Scope::new([""]).expect("the root is a path"),
+        ..stage::Stage::default()
+    };
+    for policy in json(&folder.join("policies.json")).as_array().expect("a list of policies") {
+        let field = |name: &str| policy[name].as_str().map(str::to_owned);
+        let text = |name: &str| field(name).expect("a policy has a name");
+        let image = field("image").map(|name| Image {
+            name,
+            tag: field("tag").unwrap_or_default(),
+            digest: field("digest"),
+        });
+        let (namespace, name) = (text("namespace"), text("name"));
+        let component = format!("{namespace}-{name}");
+        let reflects_digest = image.as_ref().is_some_and(|image| image.digest.is_some());
+        let component_value = stage::Component {
+            value: image.map(stage::Value::Image),
+            policies: vec![stage::Policy { namespace, name, reflects_digest }],
+            optional: true,
+            ..stage::Component::default()
+        };
+        it.components.insert(component, component_value);
+    }
+    it
+}
+
+fn check_stage(folder: &Path) -> Result<(), String> {
+    let case = json(&folder.join("case.json"));
+    let path = case["file"].as_str().unwrap_or_default();
+    let input = std::fs::read(folder.join("in.yaml")).map_err(|error| error.to_string())?;
+    let plan = stage::plan(&stage(folder), [(path.to_owned(), input.clone().into())], &[]);
+    let plan = match (plan, case["error"].as_str()) {
+        (Ok(plan), None) => plan,
+        (Err(_), Some(_)) => return Ok(()),
+        (got, want) => return Err(format!("want error {want:?}, got {:?}", got.err())),
+    };
+    let flux = edit(path, &input, &policies(folder).map_err(|error| error.to_string())?);
+    let got = plan.files.into_iter().next().map(|(_, bytes)| bytes);
+    if got == flux.content {
+        return Ok(());
+    }
+    let text = |it: Option<Vec<u8>>| String::from_utf8_lossy(&it.unwrap_or_default()).into_owned();
+    Err(format!("want\n{}got\n{}{:?}", text(flux.content), text(got), plan.markers))
+}
+
+#[test]
+fn stages_write_the_bytes_that_automations_write() {
+    let Some(folder) = testkit::corpus("setters/cases") else { return };
+    let mut tally = testkit::Tally::new("setters/cases (stage)");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let folder = entry.unwrap().path();
+        tally.record(&folder.file_name().unwrap().to_string_lossy(), check_stage(&folder));
     }
     tally.finish();
 }

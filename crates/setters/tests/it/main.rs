@@ -5,3 +5,4 @@ mod attachment;
 mod conformance;
 mod outcome;
 mod property;
+mod stage;
