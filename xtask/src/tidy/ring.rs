@@ -22,6 +22,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("expression", &[]),
     ("sops", &["yaml"]),
     ("health", &["expression"]),
+    ("pipeline", &["expression", "version"]),
     // Adapters know the HTTP client, cloud tokens and engines.
     ("http-client", &[]),
     ("apply", &[]),
@@ -107,6 +108,7 @@ const ENGINES: &[&str] = &[
     "expression",
     "sops",
     "health",
+    "pipeline",
 ];
 
 /// Outside libraries that only some crates may use.
