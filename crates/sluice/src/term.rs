@@ -27,9 +27,10 @@ pub(crate) fn quoted(path: &Path) -> String {
 
 /// A colour by its ANSI number.
 #[derive(Debug, Clone, Copy)]
-enum Colour {
+pub(crate) enum Colour {
     Red = 31,
     Green = 32,
+    Yellow = 33,
     Blue = 34,
     Cyan = 36,
     Grey = 90,
@@ -72,6 +73,23 @@ impl Term {
     /// A command to copy.
     pub(crate) fn command(self, text: &str) {
         self.line(&format!("  {}", self.paint(Colour::Cyan, text)));
+    }
+
+    /// A line in a colour.
+    pub(crate) fn coloured(self, colour: Colour, text: &str) {
+        self.line(&self.paint(colour, text));
+    }
+
+    /// A report of differences: removed in red, added in green, headlines in yellow.
+    pub(crate) fn report(self, text: &str) {
+        for line in text.lines() {
+            match line.trim_start().chars().next() {
+                Some('+') => self.coloured(Colour::Green, line),
+                Some('-') => self.coloured(Colour::Red, line),
+                Some('±' | '⇆') => self.coloured(Colour::Yellow, line),
+                _ => self.line(line),
+            }
+        }
     }
 
     /// A unified diff, indented.

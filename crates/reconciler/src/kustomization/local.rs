@@ -23,6 +23,8 @@ pub struct Local<'a> {
     pub variables: Option<Variables>,
     /// Whether an undefined variable is an error.
     pub strict: bool,
+    /// What else is left out, in the form of `.gitignore`, besides what `.sourceignore` files say.
+    pub ignored: &'a str,
 }
 
 impl Local<'_> {
@@ -33,7 +35,7 @@ impl Local<'_> {
     pub fn build(self) -> Result<Vec<Value>, String> {
         let path = self.folder.to_str().ok_or("the path of the folder is not UTF-8")?;
         let ingredients = Ingredients {
-            tree: SourceTree::disk(),
+            tree: SourceTree::disk(self.folder, self.ignored)?,
             path: path.to_owned(),
             it: self.it.clone(),
             variables: self.variables,

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use artifact::ignore::{self, Rules};
+use artifact::tarball;
 use kustomize::{Entry, Tree};
 
 /// Where a build finds the artifact.
@@ -23,17 +25,27 @@ pub(super) struct SourceTree {
     /// Where a build finds the folder.
     root: &'static str,
     over: BTreeMap<String, Vec<u8>>,
+    /// What is left out, by rules about what is below a folder.
+    ignored: Option<(String, Rules)>,
 }
 
 impl SourceTree {
     /// The tree of an extracted artifact.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), root: ROOT, over: BTreeMap::new() }
+        Self { folder: folder.to_owned(), root: ROOT, over: BTreeMap::new(), ignored: None }
     }
 
-    /// The whole disk, as the user who builds on it sees it.
-    pub(super) fn disk() -> Self {
-        Self { folder: PathBuf::from("/"), root: "", over: BTreeMap::new() }
+    /// The whole disk, as the user who builds on it sees it, without the files below `folder` that
+    /// its `.sourceignore` and `ignored` (in the form of `.gitignore`) leave out of an artifact.
+    ///
+    /// # Errors
+    /// There are too many rules.
+    pub(super) fn disk(folder: &Path, ignored: &str) -> Result<Self, String> {
+        let own = fs::read_to_string(folder.join(ignore::FILE)).unwrap_or_default();
+        let rules = Rules::only(vec![(tarball::Path::root(), own)], Some(ignored));
+        let rules = rules.map_err(|why| why.to_string())?;
+        let ignored = Some((folder.to_string_lossy().into_owned(), rules));
+        Ok(Self { folder: PathBuf::from("/"), root: "", over: BTreeMap::new(), ignored })
     }
 
     /// Whether a path is in the folder.
@@ -50,7 +62,19 @@ impl SourceTree {
     pub(super) fn names(&self, folder: &str) -> BTreeSet<String> {
         let entries = self.place(folder).and_then(|place| fs::read_dir(place).ok());
         let name = |entry: fs::DirEntry| entry.file_name().into_string().ok();
-        entries.into_iter().flatten().flatten().filter_map(name).collect()
+        let names = entries.into_iter().flatten().flatten().filter_map(name);
+        names.filter(|name| !self.leaves_out(&format!("{folder}/{name}"))).collect()
+    }
+
+    fn leaves_out(&self, path: &str) -> bool {
+        let Some((folder, rules)) = &self.ignored else { return false };
+        let inside =
+            path.strip_prefix(folder.as_str()).map(|inside| inside.trim_start_matches('/'));
+        let parsed = inside.and_then(|inside| tarball::Path::parse(inside).ok());
+        parsed.is_some_and(|path_in| {
+            !self.place(path).is_some_and(|place| place.is_dir())
+                && rules.leaves_out(&path_in, false)
+        })
     }
 
     /// Where a path is on disk, if it is in the folder. Its parents are folders, so the path has

@@ -1,15 +1,25 @@
 //! The command line: one verb, one file.
 
+mod build;
+mod cluster;
 mod completion;
 mod demo;
+mod diff;
+mod envsubst;
 mod error;
 pub(crate) mod flag;
 mod git;
 mod helm;
 mod kustomize;
+mod local;
+mod mask;
+mod object;
+mod reconcile;
 mod registry;
 mod run;
 mod signal;
+mod trace;
+mod tree;
 mod up;
 mod version;
 
@@ -38,8 +48,14 @@ enum Verb {
     Run(run::Arguments),
     Registry(registry::Arguments),
     Git(git::Arguments),
+    Reconcile(reconcile::Arguments),
+    Build(build::Arguments),
+    Diff(diff::Arguments),
+    Tree(tree::Arguments),
+    Trace(trace::Arguments),
     Kustomize(kustomize::Arguments),
     Helm(helm::Arguments),
+    Envsubst(envsubst::Arguments),
     Completion(completion::Arguments),
     Version(version::Arguments),
 }
@@ -74,6 +90,12 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Run(arguments) => block_on(run::run(arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
         Verb::Git(arguments) => block_on(git::run(arguments)),
+        Verb::Reconcile(arguments) => block_on(reconcile::run(arguments)),
+        Verb::Build(arguments) => block_on(build::run(arguments)),
+        Verb::Diff(arguments) => block_on(async { Ok(diff::run(arguments).await) }),
+        Verb::Tree(arguments) => block_on(tree::run(arguments)),
+        Verb::Trace(arguments) => block_on(trace::run(arguments)),
+        Verb::Envsubst(arguments) => envsubst::run(&arguments),
         Verb::Kustomize(arguments) => kustomize::run(&arguments),
         Verb::Helm(arguments) => Ok(helm::run(arguments)),
         Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),

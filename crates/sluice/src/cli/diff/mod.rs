@@ -1,0 +1,46 @@
+//! `sluice diff`: what local files would change in the cluster.
+
+mod kustomization;
+mod report;
+mod text;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{Args, Subcommand};
+
+use super::error;
+
+/// Show what local files would change in the cluster
+///
+/// Exit codes: 0 nothing would change, 1 something would, 2 it could not be found out.
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    #[command(visible_alias = "ks")]
+    Kustomization(Box<kustomization::Arguments>),
+}
+
+pub(super) async fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.kind {
+        Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
+    };
+    let mut err = std::io::stderr();
+    match outcome {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => {
+            let _ =
+                writeln!(err, "⚠️ identified at least one change, exiting with non-zero exit code");
+            ExitCode::from(1)
+        }
+        Err(why) => {
+            let _ = writeln!(err, "{}", error::text(&why));
+            ExitCode::from(2)
+        }
+    }
+}
