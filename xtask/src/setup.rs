@@ -93,8 +93,9 @@ fn servers() {
 
 fn is_there(server: &Server, name: &str) -> bool {
     let given = std::env::var_os("KUBEBUILDER_ASSETS");
+    let folder = tool::cache().join(server.folder);
     given.is_some_and(|folder| Path::new(&folder).join(name).is_file())
-        || tool::cache().join(server.folder).join(name).is_file()
+        || (folder.join(name).is_file() && server.data.iter().all(|it| folder.join(it).is_dir()))
 }
 
 fn build(server: &Server, package: &str, name: &str) -> Result<()> {
@@ -103,13 +104,34 @@ fn build(server: &Server, package: &str, name: &str) -> Result<()> {
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     println!("setup: building {name} into {} (this takes minutes, once)", folder.display());
     let unfinished = folder.join(format!("{name}.part"));
+    let target = unfinished.display().to_string();
+    let options = ["-ldflags", server.linker, "-tags", server.tags, "-o", &target, package];
+    run_in(&mut go(server), &[&["build"], &options[..]].concat())?;
+    data(server, package, &folder)?;
+    std::fs::rename(&unfinished, folder.join(name))?;
+    Ok(())
+}
+
+fn go(server: &Server) -> Command {
     let mut go = Command::new("go");
     go.current_dir(crate::root().join("tests/tools").join(server.module))
-        .env("CGO_ENABLED", "0")
+        .env("CGO_ENABLED", if server.tags.is_empty() { "0" } else { "1" })
         .env("GOFLAGS", "-trimpath -buildvcs=false -mod=readonly");
-    let target = unfinished.display().to_string();
-    run_in(&mut go, &["build", "-ldflags", server.linker, "-o", &target, package])?;
-    std::fs::rename(&unfinished, folder.join(name))?;
+    go
+}
+
+/// Copies what a program needs to run out of its module.
+fn data(server: &Server, package: &str, folder: &Path) -> Result<()> {
+    if server.data.is_empty() {
+        return Ok(());
+    }
+    let listed = go(server).args(["list", "-m", "-f", "{{.Dir}}", package]).output()?;
+    let module = String::from_utf8(listed.stdout).context("the module's folder is no text")?;
+    for name in server.data {
+        let from = Path::new(module.trim()).join(name).display().to_string();
+        // A module is read-only, a cache is not.
+        start("cp", &["-r", "--no-preserve=mode", &from, &folder.display().to_string()])?;
+    }
     Ok(())
 }
 

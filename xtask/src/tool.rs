@@ -34,17 +34,23 @@ pub(crate) struct Server {
     pub(crate) programs: &'static [(&'static str, &'static str)],
     /// What the linker is told.
     pub(crate) linker: &'static str,
+    /// Build tags; with any, C is compiled along.
+    pub(crate) tags: &'static str,
+    /// Folders of the first program's module that it needs to run.
+    pub(crate) data: &'static [&'static str],
     /// What is skipped without it.
     pub(crate) needed_for: &'static str,
 }
 
 /// The servers, the quick ones first.
-pub(crate) const SERVERS: [Server; 3] = [
+pub(crate) const SERVERS: [Server; 4] = [
     Server {
         module: "gofakes3",
         folder: "gofakes3-v1.2.0",
         programs: &[("github.com/johannesboyne/gofakes3/cmd/gofakes3", "gofakes3")],
         linker: "-s -w",
+        tags: "",
+        data: &[],
         needed_for: "buckets on an S3 server",
     },
     Server {
@@ -52,6 +58,8 @@ pub(crate) const SERVERS: [Server; 3] = [
         folder: "etcd-v3.6.6",
         programs: &[("go.etcd.io/etcd/server/v3", "etcd")],
         linker: "-s -w",
+        tags: "",
+        data: &[],
         needed_for: "tests on a real API server",
     },
     Server {
@@ -66,7 +74,18 @@ pub(crate) const SERVERS: [Server; 3] = [
         linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.2 \
             -X k8s.io/component-base/version.gitMajor=1 \
             -X k8s.io/component-base/version.gitMinor=34",
+        tags: "",
+        data: &[],
         needed_for: "tests on a real API server",
+    },
+    Server {
+        module: "gitea",
+        folder: "gitea-v1.25.2",
+        programs: &[("code.gitea.io/gitea", "gitea")],
+        linker: "-s -w",
+        tags: "sqlite sqlite_unlock_notify",
+        data: &["options", "public", "templates"],
+        needed_for: "pull requests and commit statuses on a real forge",
     },
 ];
 

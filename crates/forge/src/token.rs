@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::budget::Budgets;
 use crate::{App, Error, Installation};
 
 /// The user name that goes with a token as password, for Git over HTTPS.
@@ -29,6 +30,7 @@ struct Inner {
     pool: Pool,
     clock: Clock,
     tokens: Cache<Key, Token>,
+    budgets: Budgets,
 }
 
 /// All that a token depends on.
@@ -79,7 +81,24 @@ pub struct Caller<'a> {
 impl Forge {
     /// A forge whose tokens are cached as `cache` says.
     pub fn new(pool: Pool, clock: Clock, cache: CacheOptions) -> Self {
-        Self(Arc::new(Inner { pool, clock, tokens: Cache::new(cache) }))
+        Self(Arc::new(Inner {
+            pool,
+            clock,
+            tokens: Cache::new(cache),
+            budgets: Budgets::default(),
+        }))
+    }
+
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.0.budgets
+    }
+
+    pub(crate) fn client(&self, http: &Options) -> Result<Client, Error> {
+        Ok(self.0.pool.client(http)?)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.clock)()
     }
 
     /// A token of the App's installation, over connections made with `http`.

@@ -3,6 +3,7 @@
 //! ```text
 //! git         `git http-backend` behind HTTP(S)      ssh    the machine's own sshd
 //! registry    an OCI registry in memory              proxy  HTTP and SOCKS5 proxies
+//! gitea       a Git forge with pull requests and commit statuses
 //! kubernetes  etcd, kube-apiserver, kube-controller-manager
 //! simulator   plays kubelet and workload controllers on an API server
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod cache;
 pub mod git;
+pub mod gitea;
 pub mod kubernetes;
 mod listen;
 pub mod proxy;

@@ -1,8 +1,18 @@
-//! GitHub as a stub on loopback that checks what it is asked.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "functions of tests may fail loudly")]
+//! GitHub and GitLab as stubs on loopback that check what they are asked, and a real Gitea.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    reason = "functions of tests may fail loudly, take literals, and say what is skipped"
+)]
 
 mod app;
+mod gitea;
+mod login;
+mod pull;
 mod secret;
+mod stub;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
