@@ -345,7 +345,10 @@ fn text(value: &Value) -> String {
 
 fn group(kind: &str) -> &'static str {
     match kind {
-        "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket" => SOURCE,
+        "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket"
+        | "ExternalArtifact" => SOURCE,
+        "ArtifactGenerator" => "source.extensions.fluxcd.io/v1beta1",
+        "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
         "Secret" | "Event" | "ServiceAccount" | "Namespace" => "v1",
         _ => IMAGE,
     }

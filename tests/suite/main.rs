@@ -21,6 +21,7 @@ macro_rules! scenarios {
 mod artifact;
 mod automation;
 mod bucket;
+mod generator;
 mod git;
 mod helm;
 mod identity;
@@ -67,6 +68,7 @@ async fn scenarios_hold_on_kubernetes() {
         oci_repository::ALL,
         helm::ALL,
         bucket::ALL,
+        generator::ALL,
         source::ALL,
     ]
     .concat();

@@ -18,29 +18,44 @@ pub enum Algorithm {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// BLAKE3 with 256 bits.
+    Blake3,
 }
 
 impl Algorithm {
+    const ALL: [Self; 5] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512, Self::Blake3];
+
     fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "sha1",
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",
             Self::Sha512 => "sha512",
+            Self::Blake3 => "blake3",
         }
     }
 
-    fn method(self) -> &'static digest::Algorithm {
+    /// How many bytes a digest has.
+    fn length(self) -> usize {
         match self {
-            Self::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
+            Self::Sha1 => digest::SHA1_OUTPUT_LEN,
+            Self::Sha256 => digest::SHA256_OUTPUT_LEN,
+            Self::Sha384 => digest::SHA384_OUTPUT_LEN,
+            Self::Sha512 => digest::SHA512_OUTPUT_LEN,
+            Self::Blake3 => blake3::OUT_LEN,
         }
     }
 
     pub(crate) fn hasher(self) -> Hasher {
-        Hasher { algorithm: self, context: digest::Context::new(self.method()) }
+        let sha = |method| State::Sha(digest::Context::new(method));
+        let state = match self {
+            Self::Sha1 => sha(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            Self::Sha256 => sha(&digest::SHA256),
+            Self::Sha384 => sha(&digest::SHA384),
+            Self::Sha512 => sha(&digest::SHA512),
+            Self::Blake3 => State::Blake3(Box::default()),
+        };
+        Hasher { algorithm: self, state }
     }
 
     /// The digest of some bytes.
@@ -70,9 +85,8 @@ impl FromStr for Algorithm {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let all = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
-        all.into_iter().find(|it| it.name() == text).ok_or_else(|| {
-            let known = all.map(Self::name).join(", ");
+        Self::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
             Error::Digest(format!("unsupported digest algorithm '{text}'; there are {known}"))
         })
     }
@@ -81,22 +95,40 @@ impl FromStr for Algorithm {
 /// A digest under way.
 pub(crate) struct Hasher {
     algorithm: Algorithm,
-    context: digest::Context,
+    state: State,
+}
+
+enum State {
+    Sha(digest::Context),
+    Blake3(Box<blake3::Hasher>),
 }
 
 impl Hasher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.context.update(bytes);
+        match &mut self.state {
+            State::Sha(context) => context.update(bytes),
+            State::Blake3(hasher) => {
+                hasher.update(bytes);
+            }
+        }
     }
 
     pub(crate) fn finish(self) -> Digest {
-        use std::fmt::Write as _;
-        let mut hex = String::with_capacity(64);
-        for byte in self.context.finish().as_ref() {
-            let _ = write!(hex, "{byte:02x}");
-        }
+        let hex = match self.state {
+            State::Sha(context) => hex(context.finish().as_ref()),
+            State::Blake3(hasher) => hex(hasher.finalize().as_bytes()),
+        };
         Digest { algorithm: self.algorithm, hex }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// A digest with its algorithm.
@@ -131,7 +163,7 @@ impl FromStr for Digest {
         let wrong = || Error::Digest(format!("failed to parse artifact digest '{text}'"));
         let (algorithm, hex) = text.split_once(':').ok_or_else(wrong)?;
         let algorithm: Algorithm = algorithm.parse()?;
-        let length = 2 * algorithm.method().output_len();
+        let length = 2 * algorithm.length();
         let is_hex = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if hex.len() != length || !is_hex {
             return Err(wrong());
@@ -153,7 +185,9 @@ mod tests {
         for wrong in ["", "sha256:", "sha256:E3", "md5:00", "e3b0", "sha256:zz", &empty[..70]] {
             wrong.parse::<Digest>().unwrap_err();
         }
-        for name in ["sha1", "sha256", "sha384", "sha512"] {
+        let empty = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+        assert_eq!(Algorithm::Blake3.digest(b"").to_string(), empty);
+        for name in ["sha1", "sha256", "sha384", "sha512", "blake3"] {
             let digest = name.parse::<Algorithm>().unwrap().digest(b"x");
             assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         }

@@ -11,8 +11,8 @@
 //! - A file is whole or absent, and what was there before stays until the new one is whole.
 //! - Equal trees make equal tarballs.
 //! - No path leaves the folder of its object; what is extracted never leaves its folder.
-//! - A digest is no credential: an extracted tree is given only to the owner that this process made
-//!   or verified the artifact for.
+//! - A digest is no credential: an extracted tree is given only to the owner that this process made,
+//!   verified or fetched the artifact for.
 //! - Bytes and files are capped, per artifact and per namespace.
 //!
 //! ```
@@ -32,6 +32,7 @@
 mod digest;
 mod error;
 mod garbage;
+mod glob;
 pub mod ignore;
 mod place;
 mod server;
@@ -42,6 +43,7 @@ mod usage;
 
 pub use digest::{Algorithm, Digest};
 pub use error::Error;
+pub use glob::Glob;
 pub use place::{Kind, Place};
 pub use store::{Health, Limits, Options, Retention, Store, Stored};
 pub use tree::Lease;

@@ -51,10 +51,30 @@ struct Tree {
     used: AtomicU64,
 }
 
-/// Who may have which artifact: the owner's UID, the digest and the path in the store.
+/// Who may have which artifact: the owner's UID, the digest and where the artifact is.
 #[derive(Debug, Default)]
 struct Grants {
-    of: HashMap<String, Vec<(Digest, FilePath)>>,
+    of: HashMap<String, Vec<(Digest, Origin)>>,
+}
+
+impl Grants {
+    fn add(&mut self, owner: &str, grant: (Digest, Origin)) {
+        let own = self.of.entry(owner.to_owned()).or_default();
+        own.retain(|known| known.0 != grant.0);
+        own.push(grant);
+        if own.len() > GRANTS {
+            own.remove(0);
+        }
+    }
+}
+
+/// Where an artifact is.
+#[derive(Clone, Debug)]
+enum Origin {
+    /// In this store.
+    Own(FilePath),
+    /// Elsewhere: when its tree goes, it must be fetched again.
+    Elsewhere,
 }
 
 #[derive(Debug)]
@@ -86,10 +106,10 @@ impl Trees {
         })
     }
 
-    fn granted(&self, owner: &str, digest: &Digest) -> Option<FilePath> {
+    fn granted(&self, owner: &str, digest: &Digest) -> Option<Origin> {
         let grants = self.grants.lock();
         let mut own = grants.of.get(owner)?.iter();
-        own.find(|(granted, _)| granted == digest).map(|(_, path)| path.clone())
+        own.find(|(granted, _)| granted == digest).map(|(_, origin)| origin.clone())
     }
 
     fn find(&self, digest: &Digest) -> Option<Lease> {
@@ -133,14 +153,8 @@ impl Store {
     /// # Errors
     /// The path or the digest is none.
     pub fn grant(&self, owner: &str, path: &str, digest: &str) -> Result<(), Error> {
-        let grant: (Digest, FilePath) = (digest.parse()?, path.parse()?);
-        let mut grants = self.inner.trees.grants.lock();
-        let own = grants.of.entry(owner.to_owned()).or_default();
-        own.retain(|known| known.0 != grant.0);
-        own.push(grant);
-        if own.len() > GRANTS {
-            own.remove(0);
-        }
+        let grant = (digest.parse()?, Origin::Own(path.parse()?));
+        self.inner.trees.grants.lock().add(owner, grant);
         Ok(())
     }
 
@@ -157,10 +171,11 @@ impl Store {
     pub async fn tree(&self, owner: &str, digest: &str) -> Result<Option<Lease>, Error> {
         let digest: Digest = digest.parse()?;
         let trees = &self.inner.trees;
-        let Some(path) = trees.granted(owner, &digest) else { return Ok(None) };
+        let Some(origin) = trees.granted(owner, &digest) else { return Ok(None) };
         if let Some(lease) = trees.find(&digest) {
             return Ok(Some(lease));
         }
+        let Origin::Own(path) = origin else { return Ok(None) };
         let lock = trees.lock(&digest);
         let _busy = lock.lock().await;
         if let Some(lease) = trees.find(&digest) {
@@ -172,6 +187,36 @@ impl Store {
         Ok(Some(self.inner.trees.keep(tree)))
     }
 
+    /// A file for what is fetched from elsewhere; it is gone when it is closed.
+    ///
+    /// # Errors
+    /// The disk cannot be used.
+    pub fn inbox(&self) -> Result<fs::File, Error> {
+        Ok(tempfile::tempfile_in(&self.inner.trees.folder)?)
+    }
+
+    /// Extracts an artifact that `owner` fetched from elsewhere, and grants it: while its tree stays,
+    /// [`tree`](Self::tree) gives it.
+    ///
+    /// # Errors
+    /// The file does not have the digest, is no archive, or is too large.
+    pub async fn adopt(&self, owner: &str, digest: &str, file: fs::File) -> Result<Lease, Error> {
+        let digest: Digest = digest.parse()?;
+        let trees = &self.inner.trees;
+        let lock = trees.lock(&digest);
+        let _busy = lock.lock().await;
+        let inner = Arc::clone(&self.inner);
+        let wanted = digest.clone();
+        let lease = if let Some(lease) = trees.find(&digest) {
+            // Whoever else has the tree: this owner must have fetched the same.
+            blocking(move || check(file, &wanted).map(|_| lease)).await?
+        } else {
+            trees.keep(blocking(move || unpack(&inner.trees, file, wanted)).await?)
+        };
+        trees.grants.lock().add(owner, (digest, Origin::Elsewhere));
+        Ok(lease)
+    }
+
     /// The digests of the trees that are extracted now.
     pub fn extracted(&self) -> HashSet<Digest> {
         self.inner.trees.open.lock().keys().cloned().collect()
@@ -179,12 +224,8 @@ impl Store {
 }
 
 /// Extracts beside the others and gives the folder its name only when it is whole.
-fn unpack(trees: &Trees, mut file: fs::File, digest: Digest) -> Result<Tree, Error> {
-    use std::io::Seek as _;
-    if digest.algorithm().digest_of(&file)? != digest {
-        return Err(Error::Archive(format!("computed digest doesn't match '{digest}'")));
-    }
-    file.rewind()?;
+fn unpack(trees: &Trees, file: fs::File, digest: Digest) -> Result<Tree, Error> {
+    let file = check(file, &digest)?;
     let half = tempfile::Builder::new().prefix(".half-").tempdir_in(&trees.folder)?;
     let bounds = Bounds {
         bytes: trees.limits.extracted_bytes,
@@ -200,4 +241,15 @@ fn unpack(trees: &Trees, mut file: fs::File, digest: Digest) -> Result<Tree, Err
     let bytes = usage::count(&path)?.bytes;
     let used = AtomicU64::new(trees.calls.fetch_add(1, Ordering::Relaxed));
     Ok(Tree { path, digest, bytes, used })
+}
+
+/// The file, from its beginning, if it has the digest.
+fn check(mut file: fs::File, digest: &Digest) -> Result<fs::File, Error> {
+    use std::io::Seek as _;
+    file.rewind()?;
+    if digest.algorithm().digest_of(&file)? != *digest {
+        return Err(Error::Archive(format!("computed digest doesn't match '{digest}'")));
+    }
+    file.rewind()?;
+    Ok(file)
 }

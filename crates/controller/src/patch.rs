@@ -4,7 +4,7 @@
 //! patch names the resourceVersion it was computed from; on a conflict the object is read again and
 //! what this turn changed is carried over onto it, conditions by type, everything else by field.
 
-use api::meta::{Condition, FINALIZER};
+use api::meta::Condition;
 use kube::Client;
 use kube::api::{Patch, PatchParams};
 use kube::core::Request;
@@ -39,6 +39,8 @@ pub(crate) struct Place {
     pub(crate) name: String,
     /// Field manager.
     pub(crate) manager: &'static str,
+    /// The finalizer of its kind.
+    pub(crate) finalizer: &'static str,
 }
 
 /// Why something was not written.
@@ -92,12 +94,14 @@ impl Writer {
 
     /// Adds the finalizer. An object that is being deleted cannot get one any more.
     pub(crate) async fn add_finalizer(&mut self) -> Result<(), Unwritten> {
-        self.finalize(|finalizers| finalizers.push(FINALIZER.to_owned()), true).await
+        let own = self.place.finalizer;
+        self.finalize(|finalizers| finalizers.push(own.to_owned()), true).await
     }
 
     /// Removes the finalizer.
     pub(crate) async fn remove_finalizer(&mut self) -> Result<(), Unwritten> {
-        self.finalize(|finalizers| finalizers.retain(|f| f != FINALIZER), false).await
+        let own = self.place.finalizer;
+        self.finalize(|finalizers| finalizers.retain(|f| f != own), false).await
     }
 
     async fn finalize(
@@ -108,7 +112,7 @@ impl Writer {
         let mut conflict = None;
         for _ in 0..ATTEMPTS {
             let mut finalizers = self.finalizers();
-            if add == finalizers.iter().any(|f| f == FINALIZER) {
+            if add == finalizers.iter().any(|f| f == self.place.finalizer) {
                 return Ok(());
             }
             if add && !self.latest["metadata"]["deletionTimestamp"].is_null() {

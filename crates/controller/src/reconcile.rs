@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::meta::Object;
 use k8s_openapi::NamespaceResourceScope;
 
-use crate::{Reference, Report, Stop, Turn, Watch};
+use crate::{Conditions, Event, Reference, Report, Stop, Turn, Watch};
 
 /// Brings objects of one kind to what their spec says, one short turn at a time.
 ///
@@ -24,6 +24,9 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// Name of the controller as upstream calls it, such as `image-reflector-controller`:
     /// component of the events and field manager of the patches.
     const CONTROLLER: &'static str;
+
+    /// The finalizer of the kind.
+    const FINALIZER: &'static str = api::meta::FINALIZER;
 
     /// Whether a suspended object still copies `requestedAt` to `lastHandledReconcileAt`, as
     /// ImageRepository and ImagePolicy do and ImageUpdateAutomation does not.
@@ -63,6 +66,13 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     fn is_data(&self, it: &Self::Resource) -> bool {
         let _ = it;
         false
+    }
+
+    /// What is said of a suspended object instead of a turn: its conditions may change, and there may
+    /// be an event.
+    fn suspended(&self, it: &Self::Resource, conditions: &mut Conditions) -> Option<Event> {
+        let _ = (it, conditions);
+        None
     }
 
     /// What `it` refers to: a pure function of the object. Changes of those objects that a

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use api::meta::{FINALIZER, Object, READY, REQUESTED_AT, Status};
+use api::meta::{Object, READY, REQUESTED_AT, Status};
 use api::reason;
 use futures::FutureExt as _;
 use kube::api::ApiResource;
@@ -26,7 +26,9 @@ use crate::outcome::{Outcome, Remarks, Then, settle};
 use crate::patch::{Place, Unwritten, Writer, describe};
 use crate::queue::Urgency;
 use crate::turn::{Memo, Start};
-use crate::{Event, Host, Key, Metrics, Next, Reconcile, Report, Stop, Turn, Verdict, backoff};
+use crate::{
+    Conditions, Event, Host, Key, Metrics, Next, Reconcile, Report, Stop, Turn, Verdict, backoff,
+};
 
 /// A controller that is ready to run, whatever its kind: what a binary folds over.
 pub struct Controller {
@@ -296,7 +298,7 @@ impl<R: Reconcile> Run<'_, R> {
             Err(error) => return self.refused(&error.to_string()),
         };
         let mut writer = self.writer(value);
-        let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        let held = object.finalizers().iter().any(|finalizer| finalizer == R::FINALIZER);
         if object.meta().deletion_timestamp.is_some() {
             return if held { self.finalize(object, writer).await } else { idle() };
         }
@@ -317,6 +319,7 @@ impl<R: Reconcile> Run<'_, R> {
             collection: R::Resource::url_path(&(), Some(&self.key.namespace)),
             name: self.key.name.clone(),
             manager: R::CONTROLLER,
+            finalizer: R::FINALIZER,
         };
         let feed = self.runner.feed.clone();
         let note = move |answer: &Value| {
@@ -330,14 +333,27 @@ impl<R: Reconcile> Run<'_, R> {
 
     async fn suspended(&self, object: &R::Resource, mut writer: Writer) -> Ran {
         tracing::info!("reconciliation is suspended for this object");
-        let mut status = object.status().cloned().unwrap_or_default();
+        let before = object.status().cloned().unwrap_or_default();
+        let mut status = before.clone();
+        let mut conditions = Conditions {
+            list: status.conditions().to_vec(),
+            generation: object.meta().generation.unwrap_or_default(),
+            now: self.runner.host.clock.now(),
+        };
+        let event = self.runner.reconciler.suspended(object, &mut conditions);
+        if conditions.list != status.conditions() {
+            *status.conditions_mut() = conditions.list;
+        }
         let requested = object.annotations().get(REQUESTED_AT);
         if let Some(requested) = requested.filter(|_| R::ACKNOWLEDGES_SUSPENDED) {
             status.set_last_handled_reconcile_at(requested.clone());
-            if let Err(error) = writer.status(json!(status)).await {
-                return self.unwritten(error);
-            }
         }
+        if status != before
+            && let Err(error) = writer.status(json!(status)).await
+        {
+            return self.unwritten(error);
+        }
+        self.tell(object, event, Vec::new());
         idle()
     }
 

@@ -10,6 +10,9 @@
 //!
 //! It knows neither Git's wire (`git`) nor how artifacts are kept (`artifact`).
 
+mod fetch;
 pub mod kustomization;
 pub mod source;
 mod target;
+
+pub use fetch::{Fetcher, Owner, Unfetched};

@@ -13,10 +13,11 @@ use forge::Forge;
 use http_client::Pool;
 use kube::{Client, api::ApiResource};
 use reconciler::{
+    Fetcher,
     kustomization::{self, KustomizationReconciler},
     source::{
-        self, BucketReconciler, GitRepositoryReconciler, HelmChartReconciler,
-        HelmRepositoryReconciler, OciRepositoryReconciler,
+        self, ArtifactGeneratorReconciler, BucketReconciler, GitRepositoryReconciler,
+        HelmChartReconciler, HelmRepositoryReconciler, OciRepositoryReconciler, artifact_generator,
     },
 };
 use reflector::{PolicyReconciler, RepositoryReconciler};
@@ -38,6 +39,10 @@ pub struct Setup {
     pub automation: automation::Options,
     /// How the sources behave.
     pub source: source::Options,
+    /// How generators of artifacts behave.
+    pub generator: artifact_generator::Options,
+    /// Host and port that are asked for artifacts instead of those in their URLs.
+    pub source_host: Option<String>,
     /// How Kustomizations behave.
     pub kustomization: kustomization::Options,
     /// How artifacts are kept, and where they are said to be served.
@@ -59,6 +64,8 @@ impl Setup {
             reflector: reflector::Options::default(),
             automation: automation::Options::default(),
             source: source::Options::default(),
+            generator: artifact_generator::Options::default(),
+            source_host: None,
             kustomization: kustomization::Options::default(),
             artifact: artifact::Options::default(),
             git: git::Options::default(),
@@ -133,8 +140,13 @@ pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
 }
 
 /// Upstream's names of the controllers that this binary has.
-pub(crate) const NAMES: [&str; 4] =
-    [source::CONTROLLER, kustomization::CONTROLLER, reflector::CONTROLLER, automation::CONTROLLER];
+pub(crate) const NAMES: [&str; 5] = [
+    source::CONTROLLER,
+    artifact_generator::CONTROLLER,
+    kustomization::CONTROLLER,
+    reflector::CONTROLLER,
+    automation::CONTROLLER,
+];
 
 /// Every wanted controller.
 fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
@@ -149,6 +161,10 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
         controllers.push(Controller::new(HelmRepositoryReconciler::new(context.clone())));
         controllers.push(Controller::new(HelmChartReconciler::new(context.clone())));
         controllers.push(Controller::new(BucketReconciler::new(context)));
+    }
+    if setup.wants(artifact_generator::CONTROLLER) {
+        let context = shared.generator(setup)?;
+        controllers.push(Controller::new(ArtifactGeneratorReconciler::new(context, host)));
     }
     if setup.wants(kustomization::CONTROLLER) {
         let context = shared.kustomization(setup)?;
@@ -212,6 +228,22 @@ impl Shared {
         })
     }
 
+    fn generator(&self, setup: &Setup) -> Result<artifact_generator::Context> {
+        Ok(artifact_generator::Context {
+            client: self.host.client().clone(),
+            store: self.store(setup)?,
+            fetcher: self.fetcher(setup)?,
+            compute: self.host.compute().clone(),
+            options: Arc::new(setup.generator.clone()),
+        })
+    }
+
+    /// How artifacts are got that may be another process's.
+    fn fetcher(&self, setup: &Setup) -> Result<Fetcher> {
+        let host = setup.source_host.clone();
+        Ok(Fetcher::new(self.store(setup)?, self.pool.clone(), host))
+    }
+
     /// Registries, whose sessions all controllers have in common.
     fn registry(&self) -> registry::Client {
         let options = || registry::Options::new(self.pool.clone(), Arc::clone(&self.now));
@@ -221,7 +253,7 @@ impl Shared {
     fn kustomization(&self, setup: &Setup) -> Result<kustomization::Context> {
         Ok(kustomization::Context {
             client: self.host.client().clone(),
-            store: self.store(setup)?,
+            fetcher: self.fetcher(setup)?,
             kinds: Arc::default(),
             options: Arc::new(setup.kustomization.clone()),
         })

@@ -3,7 +3,6 @@
 //! The rules are those of go-git's `gitignore` package, which differ from Git's: a file below an
 //! ignored folder can be taken in again, and a pattern without a slash matches any part of a path.
 
-mod glob;
 mod pattern;
 
 use pattern::{Match, Pattern};

@@ -1,7 +1,6 @@
 //! One rule, matched as go-git's `gitignore` package matches it.
 
-use super::glob::Glob;
-use crate::tarball::Path;
+use crate::{glob::Glob, tarball::Path};
 
 /// What a rule says of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,7 @@ use self::dependency::Unmet;
 use self::run::{End, Run};
 use self::source::{Found, Missing, Sources};
 use self::tree::SourceTree;
+use crate::{Fetcher, Owner, Unfetched};
 
 /// Upstream's name for the controller: event source and field manager.
 pub const CONTROLLER: &str = "kustomize-controller";
@@ -98,8 +99,8 @@ impl Default for Options {
 pub struct Context {
     /// The API server.
     pub client: kube::Client,
-    /// The artifacts.
-    pub store: artifact::Store,
+    /// How artifacts of sources are got.
+    pub fetcher: Fetcher,
     /// What is known of the cluster's kinds.
     pub kinds: Arc<Kinds>,
     /// Flags.
@@ -230,14 +231,18 @@ impl KustomizationReconciler {
 
     /// The extracted artifact, with the folder that the spec names in it.
     async fn fetch(&self, run: &Run<'_>, found: &Found) -> Result<artifact::Lease, End> {
-        let failed = |message: String| End::Fail { reason: reason::ARTIFACT_FAILED, message };
-        let lease = self.context.store.tree(&found.owner, &found.artifact.digest).await;
-        let lease = lease.map_err(|why| failed(why.to_string()))?;
-        let Some(lease) = lease else {
-            let after = self.context.options.requeue_dependency;
-            let message = "Source is not ready, artifact not found, retrying in";
-            let message = format!("{message} {}", api::duration::Go(after));
-            return Err(End::Wait { reason: reason::ARTIFACT_FAILED, message, after, told: None });
+        let reason = reason::ARTIFACT_FAILED;
+        let failed = |message: String| End::Fail { reason, message };
+        let owner = Owner { uid: &found.owner, place: found.place.as_ref() };
+        let lease = match self.context.fetcher.tree(owner, &found.artifact).await {
+            Ok(lease) => lease,
+            Err(Unfetched::Failed(why)) => return Err(failed(why)),
+            Err(Unfetched::NotFound) => {
+                let after = self.context.options.requeue_dependency;
+                let message = "Source is not ready, artifact not found, retrying in";
+                let message = format!("{message} {}", api::duration::Go(after));
+                return Err(End::Wait { reason, message, after, told: None });
+            }
         };
         let (folder, spec) = (lease.path().to_owned(), run.it.spec.clone());
         let checked = self.host.compute().run(0, move || build::check_folder(&folder, &spec)).await;

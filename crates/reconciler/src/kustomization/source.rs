@@ -2,6 +2,7 @@
 
 use api::kustomize::Kustomization;
 use api::source::{Artifact, Bucket, ExternalArtifact, GitRepository, OciRepository};
+use artifact::{Kind, Place};
 use controller::{Host, Reference, Store, Watch};
 use kube::ResourceExt as _;
 
@@ -24,6 +25,8 @@ pub(super) struct Found {
     pub(super) artifact: Artifact,
     /// UID of the source.
     pub(super) owner: String,
+    /// Where its artifacts are in a store.
+    pub(super) place: Option<Place>,
 }
 
 impl Found {
@@ -76,7 +79,17 @@ impl Sources {
         };
         let missing = || format!("{kind}.source.toolkit.fluxcd.io {name:?} not found");
         let (owner, artifact) = found.ok_or_else(|| Missing::Source(missing()))?;
-        Ok(Found { artifact: artifact.ok_or(Missing::Artifact)?, owner })
+        let place = Place::new(place_of(kind), &namespace, name).ok();
+        Ok(Found { artifact: artifact.ok_or(Missing::Artifact)?, owner, place })
+    }
+}
+
+fn place_of(kind: &str) -> Kind {
+    match kind {
+        "GitRepository" => Kind::GitRepository,
+        "OCIRepository" => Kind::OciRepository,
+        "Bucket" => Kind::Bucket,
+        _ => Kind::ExternalArtifact,
     }
 }
 

@@ -12,6 +12,7 @@
 //! Invariants: an artifact is told only when it is stored whole; what fails leaves the artifact that
 //! was there before; the digest of what is stored is checked in every pass.
 
+pub mod artifact_generator;
 mod bucket;
 mod chart_server;
 mod condition;
@@ -31,9 +32,9 @@ use controller::Stop;
 use kube::ResourceExt as _;
 
 pub use self::{
-    bucket::BucketReconciler, git_repository::GitRepositoryReconciler,
-    helm_chart::HelmChartReconciler, helm_repository::HelmRepositoryReconciler,
-    oci_repository::OciRepositoryReconciler,
+    artifact_generator::ArtifactGeneratorReconciler, bucket::BucketReconciler,
+    git_repository::GitRepositoryReconciler, helm_chart::HelmChartReconciler,
+    helm_repository::HelmRepositoryReconciler, oci_repository::OciRepositoryReconciler,
 };
 
 /// Upstream's name for the controller: event source and field manager.

@@ -58,9 +58,20 @@ pub(crate) struct Controllers {
     /// Longest time between two retries
     #[arg(long, default_value = "15m", value_parser = duration, value_name = "DURATION")]
     pub(crate) max_retry_delay: Duration,
-    /// Time between two looks at a dependency that is not ready
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
-    pub(crate) requeue_dependency: Duration,
+    /// Time between two looks at a dependency that is not ready; 30s by default, 5s for generators of
+    /// artifacts
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) requeue_dependency: Option<Duration>,
+    /// How long a generator of artifacts may take
+    #[arg(long, default_value = "10m", value_parser = duration, value_name = "DURATION")]
+    pub(crate) reconciliation_timeout: Duration,
+    /// How much an interval may be shorter or longer than it says, in percent
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..100), value_name = "PERCENT")]
+    pub(crate) interval_jitter_percentage: u8,
+    /// Without effect, for the sake of older manifests: what cannot be fetched is tried again with
+    /// the delay of its object
+    #[arg(long, default_value_t = 9, value_name = "N", hide = true)]
+    pub(crate) http_retry: u32,
     /// Feature gates to turn on or off, as `Name=true,Other=false`
     #[arg(long, default_value = "", value_name = "GATES", hide_default_value = true)]
     pub(crate) feature_gates: String,
@@ -97,7 +108,7 @@ pub(crate) struct Controllers {
     /// Without effect, for the sake of older manifests: indexes are kept on disk
     #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION", hide = true)]
     pub(crate) helm_cache_purge_interval: Duration,
-    /// What digests of artifacts are computed with: sha256, sha384 or sha512
+    /// What digests of artifacts are computed with: sha256, sha384, sha512 or blake3
     #[arg(long, default_value = "sha256", value_parser = algorithm, value_name = "NAME")]
     pub(crate) artifact_digest_algo: artifact::Algorithm,
     /// Key exchange algorithms for SSH, most preferred first
@@ -117,15 +128,10 @@ pub(crate) struct Cluster {
     /// Address of the health probes; 0 for none
     #[arg(long, default_value = ":9440", value_name = "ADDR")]
     pub(crate) health_addr: Address,
-    /// Where artifacts, Git mirrors and scanned tags are kept
-    #[arg(
-        long,
-        default_value = "/data",
-        env = "STORAGE_PATH",
-        hide_env_values = true,
-        value_name = "DIR"
-    )]
-    pub(crate) storage_path: PathBuf,
+    /// Where artifacts, Git mirrors and scanned tags are kept; /data by default, and a temporary folder
+    /// for controllers that make neither artifacts nor scans
+    #[arg(long, env = "STORAGE_PATH", hide_env_values = true, value_name = "DIR")]
+    pub(crate) storage_path: Option<PathBuf>,
     /// Address of the artifacts' file server
     #[arg(
         long,
@@ -197,6 +203,8 @@ impl Controllers {
         let gates = self.gates()?;
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let identity = gates["ObjectLevelWorkloadIdentity"];
+        let requeue_dependency = self.requeue_dependency.unwrap_or(Duration::from_secs(30));
+        setup.options.interval_jitter = self.interval_jitter_percentage;
         setup.options.concurrent = self.concurrent;
         setup.options.min_retry_delay = self.min_retry_delay;
         setup.options.max_retry_delay = self.max_retry_delay;
@@ -204,7 +212,7 @@ impl Controllers {
         setup.options.configs_label_selector = given(&self.watch_configs_label_selector);
         setup.reflector = reflector::Options {
             no_cross_namespace_refs: self.no_cross_namespace_refs,
-            requeue_dependency: self.requeue_dependency,
+            requeue_dependency,
             object_level_workload_identity: identity,
             default_service_account: given(&self.default_service_account),
         };
@@ -214,15 +222,20 @@ impl Controllers {
             force_push_branch: gates["GitForcePushBranch"],
         };
         setup.source = reconciler::source::Options {
-            requeue_dependency: self.requeue_dependency,
+            requeue_dependency,
             object_level_workload_identity: identity,
             default_service_account: given(&self.default_service_account),
             helm_index_max_size: self.helm_index_max_size,
             helm_chart_max_size: self.helm_chart_max_size,
         };
+        setup.generator = reconciler::source::artifact_generator::Options {
+            requeue_dependency: self.requeue_dependency.unwrap_or(Duration::from_secs(5)),
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            timeout: self.reconciliation_timeout,
+        };
         setup.kustomization = reconciler::kustomization::Options {
             concurrent_ssa: self.concurrent_ssa,
-            requeue_dependency: self.requeue_dependency,
+            requeue_dependency,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
             override_managers: self.override_manager.clone(),
@@ -382,7 +395,8 @@ mod tests {
         assert_eq!(all.controllers.concurrent, 4);
         assert_eq!(all.controllers.min_retry_delay, Duration::from_millis(750));
         assert_eq!(all.controllers.max_retry_delay, Duration::from_mins(15));
-        assert_eq!(all.controllers.requeue_dependency, Duration::from_secs(30));
+        assert_eq!(all.controllers.requeue_dependency, None);
+        assert_eq!(all.controllers.interval_jitter_percentage, 5);
         assert_eq!(all.cluster.metrics_addr.text, ":8080");
         assert_eq!(all.cluster.health_addr.text, ":9440");
         assert!(all.cluster.watch_all_namespaces && !all.cluster.enable_leader_election);

@@ -1,6 +1,6 @@
 //! `sluice run`.
 
-use std::{ffi::OsString, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser as _, builder::PossibleValuesParser};
@@ -16,6 +16,7 @@ use kube::{
     client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use reconciler::source::{self, artifact_generator};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +122,7 @@ async fn manage(arguments: &Arguments) -> Result<()> {
 
 /// What the flags say of the controllers.
 fn setup(arguments: &Arguments) -> Result<Setup> {
-    let mut setup = Setup::new(arguments.cluster.storage_path.clone());
+    let mut setup = Setup::new(storage(arguments));
     setup.selection.clone_from(&arguments.controllers);
     arguments.behaviour.configure(&mut setup)?;
     let cluster = &arguments.cluster;
@@ -130,7 +131,17 @@ fn setup(arguments: &Arguments) -> Result<Setup> {
         given => given.to_owned(),
     };
     setup.options.namespace = namespace(arguments)?;
+    setup.source_host =
+        std::env::var("SOURCE_CONTROLLER_LOCALHOST").ok().filter(|it| !it.is_empty());
     Ok(setup)
+}
+
+/// The folder given, else upstream's, which the Pods of controllers that only read do not have.
+fn storage(arguments: &Arguments) -> PathBuf {
+    let keeps = [source::CONTROLLER, artifact_generator::CONTROLLER, reflector::CONTROLLER];
+    let keeps = roles(&arguments.controllers).iter().any(|role| keeps.contains(&role.as_str()));
+    let usual = || if keeps { PathBuf::from("/data") } else { std::env::temp_dir().join("sluice") };
+    arguments.cluster.storage_path.clone().unwrap_or_else(usual)
 }
 
 /// The only namespace to watch, if not all.
@@ -186,8 +197,8 @@ fn serve(aside: &Aside, flags: &flag::Cluster, metrics: &Metrics) -> Result<()> 
 
 /// Binds the socket of the artifacts, if there is a controller that makes some.
 fn files(arguments: &Arguments) -> Result<Option<tokio::net::TcpListener>> {
-    let selection = &arguments.controllers;
-    if !selection.is_empty() && !selection.iter().any(|it| it == reconciler::source::CONTROLLER) {
+    let makers = [source::CONTROLLER, artifact_generator::CONTROLLER];
+    if !roles(&arguments.controllers).iter().any(|role| makers.contains(&role.as_str())) {
         return Ok(None);
     }
     let Some(listener) = arguments.cluster.storage_addr.bind("artifacts")? else { return Ok(None) };

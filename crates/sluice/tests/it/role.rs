@@ -105,6 +105,7 @@ async fn every_role_has_its_lease_and_its_kinds() {
     for (role, kinds) in [
         (REFLECTOR, "ImageRepository,ImagePolicy"),
         ("image-automation-controller", "ImageUpdateAutomation"),
+        ("source-watcher", "ArtifactGenerator"),
     ] {
         let mut replica = Replica::play(role, &plane.kubeconfig, "default", &[]);
         assert_eq!(replica.log("leading")["lease"], format!("{role}-leader-election"));

@@ -1,8 +1,8 @@
-//! Go's `filepath.Match` for one name.
+//! Patterns for names, as Go's `path.Match` has them.
 
-/// A pattern for a name without slashes.
+/// A pattern for one name without slashes: `*`, `?`, `[a-z]`, `[^a-z]` and `\\x`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Glob {
+pub struct Glob {
     tokens: Vec<Token>,
 }
 
@@ -19,8 +19,8 @@ enum Token {
 }
 
 impl Glob {
-    /// None for a malformed pattern, which matches nothing.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// The pattern of a text; none if it is malformed.
+    pub fn parse(text: &str) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut rest = text.chars().peekable();
         while let Some(first) = rest.next() {
@@ -36,7 +36,8 @@ impl Glob {
         Some(Self { tokens })
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    /// Whether it describes the whole name. The time is at most the product of both lengths.
+    pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut at, mut token) = (0, 0);
         // Where to go on after the last `*`, if what follows it does not match here.
