@@ -6,6 +6,7 @@ use kube::Api;
 use crate::{plane::Plane, run::Replica};
 
 const SOURCE: &str = "source-controller";
+const WATCHER: &str = "source-watcher";
 const KUSTOMIZE: &str = "kustomize-controller";
 const REFLECTOR: &str = "image-reflector-controller";
 const AUTOMATION: &str = "image-automation-controller";
@@ -57,11 +58,13 @@ async fn leases_are_taken_in_one_order() {
     let (status, said) = one.running.end("TERM");
     assert_eq!(status.code(), Some(0), "{said}");
     let kinds = all.log("starting manager")["kinds"].clone();
-    let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,Kustomization";
-    assert_eq!(kinds, format!("{sources},ImageRepository,ImagePolicy,ImageUpdateAutomation"));
+    let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,ArtifactGenerator";
+    let images = "ImageRepository,ImagePolicy,ImageUpdateAutomation";
+    assert_eq!(kinds, format!("{sources},Kustomization,{images}"));
     let led = all.running.seen("\"msg\":\"leading\"");
-    assert_eq!(led.len(), 4, "{led:#?}");
-    for (line, role) in led.iter().zip([SOURCE, KUSTOMIZE, REFLECTOR, AUTOMATION]) {
+    let roles = [SOURCE, WATCHER, KUSTOMIZE, REFLECTOR, AUTOMATION];
+    assert_eq!(led.len(), roles.len(), "{led:#?}");
+    for (line, role) in led.iter().zip(roles) {
         assert!(line.contains(role), "{led:#?}");
     }
     // In the other order, which is that of a process that was there first.
