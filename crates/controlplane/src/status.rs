@@ -18,6 +18,8 @@ pub(crate) struct Refused {
     pub(crate) proceed: Option<String>,
     /// Whether it is answered as mere text.
     pub(crate) plain: bool,
+    /// What the client is warned of besides.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The result of serving a request.
@@ -64,6 +66,7 @@ impl Refused {
             details: Value::Null,
             proceed: None,
             plain: false,
+            warnings: Vec::new(),
         })
     }
 
@@ -251,6 +254,12 @@ impl Refused {
         );
         refused.details = json!({});
         refused
+    }
+
+    /// An accepted media type can be produced, but not in the form that is wanted.
+    pub(crate) fn no_such_form() -> Box<Self> {
+        let message = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+        Self::new(406, "NotAcceptable", message)
     }
 
     /// The body is in a format that is not understood.

@@ -57,6 +57,7 @@ use serde_json::{Map, Value as Json};
 
 pub use error::Error;
 pub use evaluate::MAX_STEPS;
+pub use repair::repair_signs;
 pub use syntax::{MAX_LENGTH, MAX_OPERATORS};
 
 use error::Stop;

@@ -79,6 +79,14 @@ pub(crate) fn may_repeat(source: &str) -> bool {
     ['!', '-'].iter().any(|sign| source.matches(*sign).count() > 1)
 }
 
+/// Undoes in a tree that was parsed from `source`, with optional values, what the parser makes of an
+/// even number of signs: `!!a` is `a`, but it makes it `!a`. For those who parse by themselves.
+pub fn repair_signs(tree: &mut IdedExpr, source: &str) {
+    if may_repeat(source) {
+        signs(tree, source, &crate::syntax::places(source).unwrap_or_default());
+    }
+}
+
 /// Undoes what the parser makes of an even number of signs: `!!a` is `a`, but it makes it `!a`.
 pub(crate) fn signs(tree: &mut IdedExpr, source: &str, places: &SourceInfo) {
     let source: Vec<char> = source.chars().collect();

@@ -64,7 +64,7 @@ const RINGS: &[(&str, &[&str])] = &[
         ],
     ),
     // The host. The control plane knows nothing of GitOps.
-    ("controlplane", &["yaml"]),
+    ("controlplane", &["expression", "yaml"]),
     ("world", &["controller"]),
     ("testkit", &[]),
     (

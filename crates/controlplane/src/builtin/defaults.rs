@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::quantity;
 use super::table;
+use crate::protobuf;
 
 /// Type, field and the value an unset field gets. Empty texts are unset, and in probes zeros too.
 pub(super) const DEFAULTS: &[(&str, &[(&str, &str)])] = &[
@@ -122,7 +123,13 @@ pub(super) const DEFAULTS: &[(&str, &[(&str, &str)])] = &[
     ("networking.v1.NetworkPolicyPort", &[("protocol", r#""TCP""#)]),
     ("networking.v1.IngressClassParametersReference", &[("scope", r#""Cluster""#)]),
     ("networking.v1.IngressStatus", &[("loadBalancer", "{}")]),
+    ("autoscaling.v1.HorizontalPodAutoscalerSpec", &[("minReplicas", "1")]),
     ("autoscaling.v2.HorizontalPodAutoscalerSpec", &[("minReplicas", "1")]),
+    (
+        "flowcontrol.v1.LimitedPriorityLevelConfiguration",
+        &[("nominalConcurrencyShares", "30"), ("lendablePercent", "0")],
+    ),
+    ("flowcontrol.v1.FlowSchemaSpec", &[("matchingPrecedence", "1000")]),
     ("admissionregistration.v1.ValidatingWebhook", WEBHOOK),
     ("admissionregistration.v1.MutatingWebhook", WEBHOOK),
     ("admissionregistration.v1.RuleWithOperations", &[("scope", r#""*""#)]),
@@ -171,9 +178,13 @@ const WEBHOOK: &[(&str, &str)] = &[
 
 type Object = Map<String, Value>;
 
-/// Normalises an object of the type and fills in its defaults.
-pub(super) fn default(object: &mut Value, index: usize) {
+/// Drops what Go's types cannot hold or do not write, and makes amounts canonical.
+pub(super) fn normalise(object: &mut Value, index: usize) {
     normalise_type(object, index);
+}
+
+/// Fills in the defaults of an object of the type.
+pub(super) fn fill(object: &mut Value, index: usize) {
     fill_type(object, index, false);
 }
 
@@ -201,22 +212,38 @@ fn normalise_type(value: &mut Value, index: usize) {
             Value::Object(map) => map.is_empty() && word.starts_with("{}"),
             _ => false,
         };
-        !(child.is_null() || empty) || required.contains(&name.as_str())
+        !(child.is_null() || empty)
+            || required.contains(&name.as_str())
+            || name == "managedFields"
+            || (empty && protobuf::is_always_written(table.name(index), name))
     });
 }
 
 fn normalise_word(value: &mut Value, word: &str) {
     if let Some(element) = word.strip_prefix("[]") {
         for item in value.as_array_mut().into_iter().flatten() {
-            normalise_word(item, element);
+            normalise_item(item, element);
         }
     } else if let Some(element) = word.strip_prefix("{}") {
         for (_, item) in value.as_object_mut().into_iter().flatten() {
-            normalise_word(item, element);
+            normalise_item(item, element);
         }
     } else if let Some(index) = table::get().referred(word) {
         normalise_type(value, index);
     }
+}
+
+/// In lists and maps of Go, a null is read as the zero of their type.
+fn normalise_item(value: &mut Value, element: &str) {
+    if value.is_null() {
+        match element.as_bytes().first() {
+            Some(b's') => *value = json!(""),
+            Some(b'i' | b'n') => *value = json!(0),
+            Some(b'b') => *value = json!(false),
+            _ => {}
+        }
+    }
+    normalise_word(value, element);
 }
 
 fn fill_type(value: &mut Value, index: usize, inside: bool) {
@@ -251,7 +278,8 @@ fn fill_children(map: &mut Object, index: usize) {
 }
 
 fn is_unset(value: &Value, name: &str) -> bool {
-    value.is_null() || *value == *"" || (name == "core.v1.Probe" && *value == 0)
+    let zero = matches!(name, "core.v1.Probe" | "flowcontrol.v1.FlowSchemaSpec");
+    value.is_null() || *value == *"" || (zero && *value == 0)
 }
 
 fn fill_word(value: &mut Value, word: &str, inside: bool) {

@@ -7,17 +7,20 @@ mod decode;
 mod defaults;
 #[cfg(test)]
 mod generate;
+pub(crate) mod name;
 mod quantity;
 mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod warning;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::fields::shape::{Ref, Shape};
+use crate::protobuf;
 use crate::schema::FieldError;
 
 /// The type of a built-in kind, or `None` if there is no such kind.
@@ -62,16 +65,27 @@ pub(crate) fn default(group: &str, kind: &str, object: &mut Value) {
     let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let version = api_version.rsplit('/').next().unwrap_or_default();
     if let Some(index) = table::get().kind(group, version, kind) {
-        defaults::default(object, index);
+        defaults::normalise(object, index);
+        protobuf::forget_zero(object);
+        protobuf::complete(object);
+        defaults::fill(object, index);
+        protobuf::complete(object);
     }
 }
 
-/// Complaints about an object of the kind beyond those about its metadata.
+/// What a client is warned of that writes an object of the kind.
+pub(crate) fn warnings(group: &str, kind: &str, object: &Value) -> Vec<String> {
+    warning::warnings(group, kind, object)
+}
+
+/// Complaints about an object of the kind beyond those about its metadata, or about its status if
+/// that is the subresource that is written.
 pub(crate) fn validate(
     group: &str,
     kind: &str,
     object: &Value,
     old: Option<&Value>,
+    subresource: &str,
 ) -> Vec<FieldError> {
-    validate::validate(group, kind, object, old)
+    validate::validate(group, kind, object, old, subresource)
 }

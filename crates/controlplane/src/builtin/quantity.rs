@@ -6,6 +6,21 @@ const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 const NANO: i128 = 1_000_000_000;
 
+/// How much a quantity is, in billionths; `None` if the text is no quantity or too large.
+pub(super) fn amount(text: &str) -> Option<i128> {
+    let digits_end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c)));
+    let (number, suffix) = text.split_at(digits_end.unwrap_or(text.len()));
+    let nanos = nanos(number)?;
+    if let Some(power) = BINARY.iter().skip(1).position(|s| *s == suffix) {
+        let scale = 1024_i128.checked_pow(u32::try_from(power).ok()? + 1)?;
+        return nanos.checked_mul(scale);
+    }
+    if let Some(power) = DECIMAL.iter().position(|s| *s == suffix) {
+        return scaled(nanos, i32::try_from(power).ok()? * 3 - 9);
+    }
+    scaled(nanos, suffix.strip_prefix(['e', 'E'])?.parse().ok()?)
+}
+
 /// The canonical form, or `None` if the text is no quantity or too large.
 pub(super) fn canonical(text: &str) -> Option<String> {
     let digits_end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c)));

@@ -10,7 +10,7 @@ fn defaulted(group: &str, kind: &str, mut object: Value) -> Value {
 }
 
 fn texts(group: &str, kind: &str, object: &Value, old: Option<&Value>) -> Vec<String> {
-    validate(group, kind, object, old).iter().map(ToString::to_string).collect()
+    validate(group, kind, object, old, "").iter().map(ToString::to_string).collect()
 }
 
 fn deployment(spec: &Value) -> Value {
@@ -29,7 +29,7 @@ fn deployments_get_their_defaults() {
             "serviceAccountName": "sa",
         }},
     }));
-    let want = deployment(&json!({
+    let mut want = deployment(&json!({
         "selector": {"matchLabels": {"app": "x"}},
         "template": {"metadata": {"labels": {"app": "x"}}, "spec": {
             "containers": [{"name": "a", "image": "nginx",
@@ -49,6 +49,8 @@ fn deployments_get_their_defaults() {
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
         "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
     }));
+    // Go writes it even if it is empty.
+    want["status"] = json!({});
     let got = defaulted("apps", "Deployment", object);
     assert_eq!(got, want);
     assert_eq!(defaulted("apps", "Deployment", got.clone()), got);
@@ -65,7 +67,8 @@ fn services_secrets_and_pods_get_theirs() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA=="}, "stringData": {"b": "y"}});
     assert_eq!(
         defaulted("", "Secret", secret),
-        json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eA==", "b": "eQ=="}, "type": "Opaque"})
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {},
+            "data": {"a": "eA==", "b": "eQ=="}, "type": "Opaque"})
     );
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [
         {"name": "a", "image": "x:1@sha256:00", "resources": {"limits": {"cpu": "1"}}}]}});
@@ -137,16 +140,20 @@ fn rules_refuse_in_the_words_of_kube_apiserver() {
     let bad = deployment(&json!({"selector": {"matchLabels": {"app": "x"}},
         "template": {"metadata": {"labels": {"app": "y"}}, "spec": {"containers": [{"name": "a"}]}}}));
     assert_eq!(
-        texts("apps", "Deployment", &bad, None),
+        texts("apps", "Deployment", &defaulted("apps", "Deployment", bad), None),
         [
-            "spec.template.spec.containers[0].image: Required value",
             "spec.template.metadata.labels: Invalid value: {\"app\":\"y\"}: `selector` does not match template `labels`",
+            "spec.template.spec.containers[0].image: Required value",
         ]
     );
-    let empty = deployment(&json!({}));
+    let empty = defaulted("apps", "Deployment", deployment(&json!({})));
     assert_eq!(
         texts("apps", "Deployment", &empty, None),
-        ["spec.selector: Required value", "spec.template: Required value"]
+        [
+            "spec.selector: Required value",
+            "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
+            "spec.template.spec.containers: Required value",
+        ]
     );
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a b": "x"}});
     assert!(
@@ -161,7 +168,7 @@ fn rules_refuse_in_the_words_of_kube_apiserver() {
     );
     let service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 70000, "targetPort": 70000}]}});
     assert_eq!(
-        texts("", "Service", &service, None),
+        texts("", "Service", &defaulted("", "Service", service), None),
         [
             "spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive",
             "spec.ports[0].targetPort: Invalid value: 70000: must be between 1 and 65535, inclusive",

@@ -14,6 +14,7 @@ pub(crate) const AGE_COLUMN: &str = "CreationTimestamp is a timestamp representi
 /// group/version, kind, plural, flags (n namespaced, s status, c scale, a category `all`,
 /// r read only, p category `api-extensions`, v answered and not stored), short names.
 const TABLE: &[(&str, &str, &str, &str, &str)] = &[
+    ("v1", "Binding", "bindings", "nv", ""),
     ("v1", "ComponentStatus", "componentstatuses", "r", "cs"),
     ("v1", "ConfigMap", "configmaps", "n", "cm"),
     ("v1", "Endpoints", "endpoints", "n", "ep"),

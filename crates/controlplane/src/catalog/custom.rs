@@ -73,7 +73,9 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
     }
     let terminating = definition["metadata"]["deletionTimestamp"].is_string();
     let names = &definition["status"]["acceptedNames"];
+    let stored_schema = Schema::compile(&stored["schema"]["openAPIV3Schema"]).ok().map(Arc::new);
     let make = |version: &Value| {
+        let other = version["name"] != stored["name"];
         let plural = text(&names["plural"]);
         let subresources = &version["subresources"];
         let openapi = &version["schema"]["openAPIV3Schema"];
@@ -101,6 +103,7 @@ fn declared(definition: &Value, since: u64) -> Vec<Arc<Resource>> {
             origin: Origin::Custom(Custom {
                 definition: text(&definition["metadata"]["name"]),
                 schema,
+                stored_schema: stored_schema.clone().filter(|_| other),
                 openapi: openapi.clone(),
                 since,
                 terminating,

@@ -86,6 +86,8 @@ pub(crate) struct Custom {
     pub(crate) openapi: Value,
     /// The same, compiled; absent if it cannot be (a definition is checked before it is stored).
     pub(crate) schema: Option<Arc<Schema>>,
+    /// The schema of the version that is stored, if that is another one.
+    pub(crate) stored_schema: Option<Arc<Schema>>,
     /// Objects stored up to this revision were written under another schema.
     pub(crate) since: u64,
     /// Whether the definition is being deleted.

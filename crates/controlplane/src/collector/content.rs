@@ -36,13 +36,14 @@ pub(super) fn empty_namespace(api: &Api, namespace: &str) -> Served<()> {
     if done && home.value()["spec"]["finalizers"].as_array().is_none_or(Vec::is_empty) {
         return Ok(());
     }
-    api.amend(&target, |object| {
-        let finalizers = &mut object["spec"]["finalizers"];
-        if done && let Some(all) = finalizers.as_array_mut() {
-            all.retain(|f| f != "kubernetes");
-        }
-        if !done {
+    if !done {
+        return api.amend_as_controller(&target, "status", |object| {
             describe(&mut object["status"], &rest);
+        });
+    }
+    api.amend(&target, |object| {
+        if let Some(all) = object["spec"]["finalizers"].as_array_mut() {
+            all.retain(|f| f != "kubernetes");
         }
     })
 }
@@ -91,10 +92,10 @@ fn empty(api: &Api, resource: &str, prefix: &str, rest: &mut Rest) -> Served<()>
             }
         }
         if let Some(left) = api.store.get(resource, &path) {
-            let plural = resource.split_once('/').map_or(resource, |(group, plural)| {
-                if group.is_empty() { plural } else { resource }
-            });
-            *rest.objects.entry(plural.to_owned()).or_default() += 1;
+            // kube-controller-manager names the resource and its group, also if it has none.
+            let (group, name) = resource.split_once('/').unwrap_or(("", resource));
+            let plural = format!("{name}.{group}");
+            *rest.objects.entry(plural).or_default() += 1;
             let left = left.value();
             for finalizer in left["metadata"]["finalizers"].as_array().into_iter().flatten() {
                 let name = finalizer.as_str().unwrap_or_default().to_owned();
@@ -113,22 +114,45 @@ fn describe(status: &mut Value, rest: &Rest) {
         parts.join(", ")
     };
     let objects = list(&rest.objects, " has ", " resource instances");
-    let mut conditions = vec![(
-        "NamespaceContentRemaining",
-        "SomeResourcesRemain",
-        format!("Some resources are remaining: {objects}"),
-    )];
-    if !rest.finalizers.is_empty() {
-        let finalizers = list(&rest.finalizers, " in ", " resource instances");
-        conditions.push((
-            "NamespaceFinalizersRemaining",
+    let finalizers = list(&rest.finalizers, " in ", " resource instances");
+    let held = if finalizers.is_empty() {
+        ("False", "ContentHasNoFinalizers", "All content-preserving finalizers finished".to_owned())
+    } else {
+        (
+            "True",
             "SomeFinalizersRemain",
             format!("Some content in the namespace has finalizers remaining: {finalizers}"),
-        ));
-    }
-    for (kind, reason, message) in conditions {
+        )
+    };
+    let fine = |reason, message: &str| ("False", reason, message.to_owned());
+    let conditions = [
+        (
+            "NamespaceDeletionDiscoveryFailure",
+            fine("ResourcesDiscovered", "All resources successfully discovered"),
+        ),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            fine("ParsedGroupVersions", "All legacy kube types successfully parsed"),
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            fine(
+                "ContentDeleted",
+                "All content successfully deleted, may be waiting on finalization",
+            ),
+        ),
+        (
+            "NamespaceContentRemaining",
+            ("True", "SomeResourcesRemain", format!("Some resources are remaining: {objects}")),
+        ),
+        ("NamespaceFinalizersRemaining", held),
+    ];
+    for (kind, (state, reason, message)) in conditions {
         let condition =
-            json!({"type": kind, "status": "True", "reason": reason, "message": message});
+            json!({"type": kind, "status": state, "reason": reason, "message": message});
         set_condition(status, condition, &now());
+    }
+    if let Some(all) = status["conditions"].as_array_mut() {
+        all.sort_by_key(|it| it["type"].to_string());
     }
 }

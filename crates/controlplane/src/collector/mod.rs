@@ -7,6 +7,7 @@
 mod aggregate;
 mod content;
 mod owner;
+mod protection;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
@@ -137,6 +138,11 @@ impl Work {
                 self.leaving_if_marked(self.api.store.place(owner));
             }
             if let Some((namespace, _)) = event.path.split_once('/') {
+                if &*event.resource == "/pods" {
+                    for (claims, path) in protection::claims(namespace, &event.object.value()) {
+                        self.leaving_if_marked(Some((claims.into(), path.into())));
+                    }
+                }
                 let owned = [("/serviceaccounts", "default"), ("/configmaps", AUTHORITY)];
                 if owned.contains(&(&*event.resource, &event.path[namespace.len() + 1..])) {
                     self.todo.insert(Task::Settle(namespace.into()));
@@ -196,7 +202,7 @@ impl Work {
         match &**resource {
             NAMESPACES => content::empty_namespace(&self.api, path),
             DEFINITIONS => content::empty_definition(&self.api, path),
-            _ => Ok(()),
+            _ => protection::release(&self.api, resource, path),
         }
     }
 

@@ -99,7 +99,7 @@ pub(super) fn release(api: &Api, resource: &str, path: &str, finalizer: &str) ->
 /// Removes owner references by uid.
 fn disown(api: &Api, resource: &str, path: &str, uids: &[String]) -> Served<()> {
     let Some(target) = target(api, resource, path) else { return Ok(()) };
-    harmless(api.amend(&target, |object| {
+    harmless(api.amend_as_controller(&target, "", |object| {
         let metadata = &mut object["metadata"];
         if let Some(owners) = metadata["ownerReferences"].as_array_mut() {
             owners.retain(|o| !uids.iter().any(|uid| o["uid"] == uid.as_str()));

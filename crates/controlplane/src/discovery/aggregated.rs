@@ -2,24 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::{subresources, verbs};
+use super::{ordered, subresources, verbs};
 use crate::catalog::{Index, Resource};
 
 /// The media type of `apidiscovery.k8s.io/v2`.
 pub(super) const V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-/// The media type of `apidiscovery.k8s.io/v2beta1`.
-pub(super) const V2BETA1: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 
 /// The document of `/api` or `/apis`.
-pub(super) fn document(index: &Index, core: bool, version: &str) -> Value {
-    let items: Vec<_> = index
-        .groups
-        .iter()
-        .filter(|(group, _)| group.is_empty() == core)
+pub(super) fn document(index: &Index, core: bool) -> Value {
+    let none = String::new();
+    let groups = if core { vec![&none] } else { ordered(index) };
+    let items: Vec<_> = groups
+        .into_iter()
+        .filter_map(|group| Some((group, index.groups.get(group)?)))
         .map(|(group, versions)| {
             let versions: Vec<_> = versions.iter().map(|v| of_version(index, group, v)).collect();
-            let mut metadata = json!({"creationTimestamp": null});
+            let mut metadata = json!({});
             if !group.is_empty() {
                 metadata["name"] = json!(group);
             }
@@ -28,7 +26,7 @@ pub(super) fn document(index: &Index, core: bool, version: &str) -> Value {
         .collect();
     json!({
         "kind": "APIGroupDiscoveryList",
-        "apiVersion": format!("apidiscovery.k8s.io/{version}"),
+        "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
         "items": items,
     })
@@ -71,5 +69,7 @@ fn entry(resource: &Resource) -> Value {
 }
 
 fn kind(group: &str, version: &str, kind: &str) -> Value {
+    // kube-apiserver leaves out the version of core.
+    let version = if group.is_empty() { "" } else { version };
     json!({"group": group, "version": version, "kind": kind})
 }

@@ -28,18 +28,45 @@ pub(crate) fn release() -> Value {
     })
 }
 
-/// The document of `/api` or `/apis`, aggregated if the client wants it in that version.
-pub(crate) fn groups(
-    index: &Index,
-    core: bool,
-    aggregated: Option<&str>,
-) -> (Value, Option<&'static str>) {
+/// The document of `/api` or `/apis`, aggregated if the client wants it.
+pub(crate) fn groups(index: &Index, core: bool, aggregated: bool) -> (Value, Option<&'static str>) {
     match aggregated {
-        Some("v2") => (aggregated::document(index, core, "v2"), Some(aggregated::V2)),
-        Some(_) => (aggregated::document(index, core, "v2beta1"), Some(aggregated::V2BETA1)),
-        None if core => (plain::core_versions(), None),
-        None => (plain::groups(index), None),
+        true => (aggregated::document(index, core), Some(aggregated::V2)),
+        false if core => (plain::core_versions(), None),
+        false => (plain::groups(index), None),
     }
+}
+
+/// The groups in the order of their priority; others come after.
+const ORDER: [&str; 20] = [
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+];
+
+/// All groups but core, the most important first.
+fn ordered(index: &Index) -> Vec<&String> {
+    let mut groups: Vec<_> = index.groups.keys().filter(|group| !group.is_empty()).collect();
+    let place = |group: &str| ORDER.iter().position(|it| *it == group).unwrap_or(ORDER.len());
+    groups.sort_by_key(|group| place(group));
+    groups
 }
 
 /// What can be done with a resource.
@@ -49,6 +76,9 @@ fn verbs(resource: &Resource) -> &'static [&'static str] {
     }
     if resource.read_only {
         return &["get", "list"];
+    }
+    if resource.is(crate::catalog::NAMESPACES) {
+        return &["create", "delete", "get", "list", "patch", "update", "watch"];
     }
     if resource.custom().is_some() {
         return &[
@@ -81,12 +111,17 @@ fn subresources(resource: &Resource) -> Vec<Subresource> {
         all.push(Subresource::new("scale", scale, "Scale", &["get", "patch", "update"]));
     }
     if resource.is(crate::catalog::NAMESPACES) {
-        all.push(Subresource::new("finalize", None, &resource.kind, &["update"]));
+        all.insert(0, Subresource::new("finalize", None, &resource.kind, &["update"]));
     }
     if resource.is("/pods") {
         all.push(Subresource::new("binding", None, "Binding", &["create"]));
         let policy = Some(("policy", "v1"));
         all.push(Subresource::new("eviction", policy, "Eviction", &["create"]));
+        all.sort_by_key(|sub| sub.name);
+    }
+    if resource.is("certificates.k8s.io/certificatesigningrequests") {
+        let verbs = &["get", "patch", "update"];
+        all.push(Subresource::new("approval", None, &resource.kind, verbs));
         all.sort_by_key(|sub| sub.name);
     }
     if resource.is("/serviceaccounts") {

@@ -4,7 +4,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use super::{subresources, verbs};
+use super::{ordered, subresources, verbs};
 use crate::catalog::{Index, Resource};
 
 /// The document of `/api`.
@@ -18,8 +18,7 @@ pub(super) fn core_versions() -> Value {
 
 /// The document of `/apis`.
 pub(super) fn groups(index: &Index) -> Value {
-    let groups: Vec<_> =
-        index.groups.keys().filter(|g| !g.is_empty()).filter_map(|g| about(index, g)).collect();
+    let groups: Vec<_> = ordered(index).into_iter().filter_map(|g| about(index, g)).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
@@ -88,7 +87,7 @@ fn entry(resource: &Resource) -> Value {
     if !resource.categories.is_empty() {
         entry["categories"] = json!(resource.categories);
     }
-    if !resource.is_virtual {
+    if !resource.is_virtual && !resource.read_only {
         entry["storageVersionHash"] = json!(version_hash(resource));
     }
     entry
@@ -96,7 +95,11 @@ fn entry(resource: &Resource) -> Value {
 
 /// The first eight bytes of the SHA-256 of `group/version/kind` as stored, as kube-apiserver hashes it.
 fn version_hash(resource: &Resource) -> String {
+    // What kube-apiserver of this release keeps in an older version.
+    let older = resource.is(crate::catalog::DEFINITIONS)
+        || resource.is("storage.k8s.io/volumeattributesclasses");
     let (group, version) = resource.stored_as.split_once('/').unwrap_or(("", &resource.stored_as));
+    let version = if older { "v1beta1" } else { version };
     let digest = sha2::Sha256::digest(format!("{group}/{version}/{}", resource.kind));
     base64::engine::general_purpose::STANDARD.encode(&digest[..8])
 }

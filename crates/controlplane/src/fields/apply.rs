@@ -11,6 +11,7 @@ use super::shape::Ref;
 use super::update::{as_conflicts, common, contested, paths, take, track};
 use super::walk::{Comparison, Form, fields_of, form, misfits, remove};
 use super::{Apply, Error, Type, Update, without_managed_fields};
+use crate::protobuf;
 use crate::schema::go;
 use crate::schema::value::equal;
 
@@ -50,7 +51,10 @@ pub(crate) fn apply(
             reset: how.reset,
             now: how.now,
         };
-        let empty = json!({"apiVersion": api_version, "kind": text(config, "kind")});
+        let kind = text(config, "kind");
+        let empty =
+            Some(ty.drops_nulls).filter(|it| *it).and_then(|_| protobuf::empty(api_version, kind));
+        let empty = empty.unwrap_or_else(|| json!({"apiVersion": api_version, "kind": kind}));
         track(Some(&empty), &live, &mut managers, ty, &update);
     }
     let request = Request { live: &live, config, ty, how, api_version };

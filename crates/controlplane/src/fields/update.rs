@@ -79,7 +79,8 @@ pub(super) fn track(
             Identity::new(how.manager, Operation::Update, how.api_version, how.subresource);
         let set =
             managers.owned.get(&identity).map_or_else(|| mine.clone(), |o| o.set.union(&mine));
-        let time = Some(written(how.now));
+        // kube-apiserver does not tell when something was scaled.
+        let time = (how.subresource != "scale").then(|| written(how.now));
         let owned = Owned { set, api_version: how.api_version.to_owned(), time };
         managers.owned.insert(identity, owned);
     }

@@ -101,24 +101,29 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Served<Accept> {
     if header.trim().is_empty() {
         return Ok(WHOLE);
     }
-    ranges(&header).iter().find_map(Range::accept).ok_or_else(Refused::not_acceptable)
+    let ranges = ranges(&header);
+    let known = |range: &Range<'_>| {
+        matches!(range.kind, "application/json" | "application/yaml" | "application/*" | "*/*")
+    };
+    ranges.iter().find_map(Range::accept).ok_or_else(|| {
+        if ranges.iter().any(known) { Refused::no_such_form() } else { Refused::not_acceptable() }
+    })
 }
 
-/// Chooses the version of an aggregated discovery document, or none for the plain one.
-pub(super) fn aggregated(headers: &HeaderMap) -> Option<&'static str> {
+/// Whether an aggregated discovery document is wanted rather than the plain one.
+pub(super) fn aggregated(headers: &HeaderMap) -> bool {
     let header = header(headers);
     for range in ranges(&header) {
         if !matches!(range.kind, "application/json" | "application/*" | "*/*") {
             continue;
         }
         match (range.get("as"), range.get("v")) {
-            (Some("APIGroupDiscoveryList"), Some("v2")) => return Some("v2"),
-            (Some("APIGroupDiscoveryList"), Some("v2beta1")) => return Some("v2beta1"),
-            (None, _) => return None,
+            (Some("APIGroupDiscoveryList"), Some("v2")) => return true,
+            (None, _) => return false,
             _ => {}
         }
     }
-    None
+    false
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) struct Answer {
     pub(super) warnings: Vec<String>,
     pub(super) content_type: &'static str,
     pub(super) retry_after: Option<u64>,
+    /// Whether it depends on what the client accepts.
+    pub(super) varies: bool,
 }
 
 impl Answer {
@@ -35,6 +37,7 @@ impl Answer {
             warnings: Vec::new(),
             content_type: "application/json",
             retry_after: None,
+            varies: false,
         }
     }
 
@@ -59,7 +62,11 @@ impl Answer {
         if refused.plain {
             return Self::text(refused.text()).code(code);
         }
-        Self { retry_after: refused.retry_after(), ..Self::value(&refused.body()).code(code) }
+        Self {
+            retry_after: refused.retry_after(),
+            warnings: refused.warnings.clone(),
+            ..Self::value(&refused.body()).code(code)
+        }
     }
 
     /// The response to a request with `headers`.
@@ -75,6 +82,9 @@ impl Answer {
             out.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             out.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         }
+        if self.varies {
+            out.append(VARY, HeaderValue::from_static("Accept"));
+        }
         if let Some(seconds) = self.retry_after {
             out.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -88,7 +98,7 @@ impl Answer {
 }
 
 /// `299 - "text"`, the form of RFC 7234 for a miscellaneous persistent warning.
-fn warning_header(text: &str) -> Option<HeaderValue> {
+pub(super) fn warning_header(text: &str) -> Option<HeaderValue> {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
     HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes()).ok()

@@ -1,5 +1,6 @@
 //! Request bodies: size limit, JSON, and what is wrong with them.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use axum::body::Body;
@@ -61,7 +62,11 @@ pub(super) fn decode(headers: &HeaderMap, bytes: &[u8], kind: &str) -> Served<De
     let unread = |why: &str| bad(&format!("couldn't get version/kind; json parse error: {why}"));
     let object = |decoded: Decoded| {
         other_than_object(&decoded.value).map_or_else(
-            || Ok(decoded),
+            || {
+                let Decoded { value, problems } = decoded;
+                let value = if value.is_null() { Value::Object(Map::new()) } else { value };
+                Ok(Decoded { value, problems })
+            },
             |what| Err(unread(&format!("json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"))),
         )
     };
@@ -120,10 +125,47 @@ fn summary(bytes: &[u8]) -> String {
     }
 }
 
+/// The text with the sign for what cannot be read in place of halves of surrogate pairs and of bytes
+/// that are no UTF-8, as Go reads it.
+fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let half = |at: usize| -> Option<u16> {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        let code = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        (0xd800..0xe000).contains(&code).then_some(code)
+    };
+    let text = match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(_) => Cow::Borrowed(bytes),
+        Cow::Owned(text) => return Cow::Owned(readable(text.as_bytes()).into_owned()),
+    };
+    let mut at = 0;
+    let mut out: Option<Vec<u8>> = None;
+    while at < bytes.len() {
+        let escape = bytes[at] == b'\\';
+        let (step, replaced) = match (escape, half(at)) {
+            (true, Some(0xd800..0xdc00)) if half(at + 6).is_some_and(|low| low >= 0xdc00) => {
+                (12, false)
+            }
+            (true, Some(_)) => (6, true),
+            (true, None) => (2, false),
+            (false, _) => (1, false),
+        };
+        let end = (at + step).min(bytes.len());
+        if replaced && out.is_none() {
+            out = Some(bytes[..at].to_vec());
+        }
+        if let Some(out) = &mut out {
+            out.extend_from_slice(if replaced { b"\\ufffd" } else { &bytes[at..end] });
+        }
+        at = end;
+    }
+    out.map_or(text, Cow::Owned)
+}
+
 /// Decodes JSON and notes duplicate members.
 pub(super) fn json(bytes: &[u8]) -> Served<Decoded> {
     let mut problems = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let readable = readable(bytes);
+    let mut deserializer = serde_json::Deserializer::from_slice(&readable);
     let seed = Seed { path: String::new(), depth: 0, problems: &mut problems };
     let value = seed.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
     let value = value.map_err(|e| {
@@ -181,8 +223,7 @@ fn read_yaml(bytes: &[u8]) -> Result<Decoded, String> {
             // Only a strict reader minds what the lenient one accepts: names given twice.
             let mut decoded = decode(yaml::parse(text).map_err(|e| e.to_string())?)?;
             let told = strict.to_string();
-            let told = told.strip_prefix("yaml: unmarshal errors:").unwrap_or(&told).trim();
-            decoded.problems.push(told.to_owned());
+            decoded.problems.push(told.trim_end().to_owned());
             Ok(decoded)
         }
     }
@@ -263,9 +304,20 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let path =
                 if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             let value = access.next_value_seed(self.inside(path.clone()))?;
-            if members.insert(key, value).is_some() {
-                self.problems.push(format!("duplicate field {path:?}"));
-            }
+            // Go reads the second into the first.
+            let merged = match (members.remove(&key), value) {
+                (None, value) => {
+                    members.insert(key, value);
+                    continue;
+                }
+                (Some(Value::Object(mut first)), Value::Object(second)) => {
+                    first.extend(second);
+                    Value::Object(first)
+                }
+                (Some(_), second) => second,
+            };
+            self.problems.push(format!("duplicate field {path:?}"));
+            members.insert(key, merged);
         }
         Ok(Value::Object(members))
     }

@@ -19,3 +19,4 @@ mod watch;
 mod write;
 
 pub(crate) use serve::{Front, Login, serve};
+pub(crate) use syntax::problem as json_problem;

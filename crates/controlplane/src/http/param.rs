@@ -149,11 +149,25 @@ impl ListOptions {
 /// Parses `a=b,c!=d,e in (f,g),!h`.
 /// Parses `metadata.name=x,status.phase!=y`; `\` escapes `,`, `=` and itself.
 fn parse_fields(text: &str, resource: &Resource) -> Served<Vec<FieldRequirement>> {
+    check_field_values(text)?;
     split_unescaped(text)
         .into_iter()
         .filter(|term| !term.is_empty())
         .map(|term| parse_field(&term, resource))
         .collect()
+}
+
+/// Refuses values with a sign in them that is not escaped.
+fn check_field_values(text: &str) -> Served<()> {
+    for term in split_unescaped(text) {
+        let value = ["!=", "==", "="].iter().find_map(|it| Some(term.split_once(it)?.1));
+        let value = value.unwrap_or_default().replace("\\\\", "").replace("\\=", "");
+        if value.contains('=') {
+            let why = "invalid field selector: unescaped character in value: 61";
+            return Err(Refused::bad_request(why));
+        }
+    }
+    Ok(())
 }
 
 fn split_unescaped(text: &str) -> Vec<String> {

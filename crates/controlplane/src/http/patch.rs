@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::fields;
 use crate::object::{Change, Target, Validation, Write, resets};
 use crate::patch;
-use crate::schema::FieldError;
+use crate::schema::{FieldError, go};
 use crate::status::{About, Refused, Served};
 
 const JSON: &str = "application/json-patch+json";
@@ -40,6 +40,24 @@ impl Change for Patch<'_> {
 
     fn is_patch(&self) -> bool {
         true
+    }
+
+    fn explain(&self, refused: Box<Refused>) -> Box<Refused> {
+        // The result of a strategic patch is never JSON in kube-apiserver.
+        let text = refused.text();
+        let wanted = text.rsplit_once(" of type ").map_or("", |(_, it)| it);
+        let why = match wanted.split(['"', ' ']).next().unwrap_or_default() {
+            list if list.starts_with("[]") && text.contains("cannot unmarshal object") => {
+                "cannot restore slice from map".to_owned()
+            }
+            number @ ("int32" | "int64") => format!("unrecognized type: {number}"),
+            _ => return refused,
+        };
+        if self.media != STRATEGIC {
+            return refused;
+        }
+        let error = FieldError::invalid_text("patch", &go::plain(&self.body), why);
+        Refused::invalid(About { group: "", what: "", name: "" }, &[error])
     }
 }
 
@@ -138,6 +156,18 @@ pub(super) async fn patch(
     Ok(answer(view, &outcome, &write))
 }
 
+/// Refuses a configuration of another kind.
+fn check_kind(target: &Target, config: &Value) -> Served<()> {
+    let text = |key: &str| config[key].as_str().unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    let other = kind != target.resource.kind || version.is_empty();
+    if !other || target.resource.custom().is_some() {
+        return Ok(());
+    }
+    let slash = if version.contains('/') { "" } else { "/" };
+    Err(Refused::bad_request(format!("invalid object type: {slash}{version}, Kind={kind}")))
+}
+
 async fn apply(
     api: &Api,
     target: &Target,
@@ -152,8 +182,10 @@ async fn apply(
     let decoded = body::yaml(bytes)?;
     if write.validation == Validation::Strict && !decoded.problems.is_empty() {
         let list = decoded.problems.join(", ");
-        return Err(Refused::bad_request(format!("error strict decoding YAML: {list}")));
+        let why = format!("error strict decoding YAML: error converting YAML to JSON: {list}");
+        return Err(Refused::bad_request(why));
     }
+    check_kind(target, &decoded.value)?;
     write.body_problems = decoded.problems;
     let manager = write.manager.clone();
     let configuration = Configuration {

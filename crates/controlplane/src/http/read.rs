@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::param::ListOptions;
 use super::render::{ListMeta, View};
+use super::syntax;
 use crate::api::Api;
 use crate::object::Target;
 use crate::status::{Refused, Served};
@@ -109,6 +110,9 @@ fn parse_token(token: &str) -> Served<(String, Option<u64>)> {
         Refused::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
     };
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|e| bad(&e.to_string()))?;
+    if let Some(why) = syntax::problem(&bytes) {
+        return Err(bad(&why));
+    }
     let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(&e.to_string()))?;
     let start = value["start"].as_str().ok_or_else(|| bad("it has no start"))?;
     if value["v"] != "meta.k8s.io/v1" {

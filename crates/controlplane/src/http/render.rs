@@ -11,7 +11,7 @@ use super::accept::{Accept, Shape};
 use crate::catalog::Resource;
 use crate::object;
 use crate::store::{Object, Page};
-use crate::table::{Include, Table};
+use crate::table::{self, Include, Table};
 
 /// The representation that one request wants.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl View {
             Shape::Whole => self.value(object).to_string().into(),
             Shape::Metadata => self.metadata(object).into(),
             Shape::Table => {
-                let rows = [self.value(object)];
+                let rows = [self.row(object)];
                 let meta = ListMeta { revision: object.revision, ..ListMeta::default() };
                 self.table(&rows, Some(&meta)).to_string().into()
             }
@@ -61,6 +61,14 @@ impl View {
         object::in_version(&self.resource, object)
     }
 
+    /// The object as rows are made of it: kube-apiserver makes them of what it keeps inside.
+    fn row(&self, object: &Object) -> Value {
+        match self.resource.plural.as_str() {
+            "horizontalpodautoscalers" => object.value(),
+            _ => self.value(object),
+        }
+    }
+
     /// Whether the stored bytes are what the request wants.
     fn as_stored(&self, object: &Object) -> bool {
         object.api_version() == self.api_version
@@ -70,7 +78,7 @@ impl View {
     /// A list of the objects of `page`.
     pub(super) fn list(&self, page: &Page, meta: &ListMeta) -> Bytes {
         if self.accept.shape == Shape::Table {
-            let rows: Vec<_> = page.objects.iter().map(|(_, o)| self.value(o)).collect();
+            let rows: Vec<_> = page.objects.iter().map(|(_, o)| self.row(o)).collect();
             return self.table(&rows, Some(meta)).to_string().into();
         }
         let (kind, api_version) = match self.accept.shape {
@@ -122,7 +130,7 @@ impl View {
         out.extend_from_slice(format!("{{\"type\":\"{kind}\",\"object\":").as_bytes());
         if self.accept.shape == Shape::Table {
             let meta = ListMeta { revision: object.revision, ..ListMeta::default() };
-            let mut table = self.table(&[self.value(object)], Some(&meta));
+            let mut table = self.table(&[self.row(object)], Some(&meta));
             if !first {
                 table["columnDefinitions"] = Value::Null;
             }
@@ -160,6 +168,17 @@ impl View {
         format!(
             "{{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"{version}\",\"metadata\":{metadata}}}"
         )
+    }
+
+    /// A Scale as a row, if that is wanted.
+    pub(super) fn scale(&self, scale: &Value) -> Option<Value> {
+        if self.accept.shape != Shape::Table {
+            return None;
+        }
+        let now = jiff::Timestamp::now();
+        let mut table = table::of_scale(scale, self.include, self.meta_version(), now);
+        table["metadata"] = json!({"resourceVersion": scale["metadata"]["resourceVersion"]});
+        Some(table)
     }
 
     fn table(&self, objects: &[Value], meta: Option<&ListMeta>) -> Value {

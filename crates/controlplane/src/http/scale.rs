@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::body;
 use super::patch::refused;
+use super::render::View;
 use crate::api::Api;
 use crate::catalog::{Resource, Scale};
 use crate::object::{self, Change, Target, Write};
@@ -14,7 +15,7 @@ use crate::schema::FieldError;
 use crate::status::{About, Refused, Served};
 
 /// Shows the scale of an object.
-pub(super) fn get(api: &Api, target: &Target) -> Served<Answer> {
+pub(super) fn get(api: &Api, target: &Target, view: &View) -> Served<Answer> {
     let object = api
         .store
         .get(&target.resource.store, &target.path())
@@ -28,7 +29,8 @@ pub(super) fn get(api: &Api, target: &Target) -> Served<Answer> {
             paths.spec
         )));
     }
-    Ok(Answer::value(&scale_of(&target.resource, &value)))
+    let scale = scale_of(&target.resource, &value);
+    Ok(Answer::value(&view.scale(&scale).unwrap_or(scale)))
 }
 
 struct Rescale<'a> {
@@ -54,6 +56,13 @@ impl Change for Rescale<'_> {
             Wish::Steps(patch) => {
                 scale = patch::json(&scale, patch).map_err(|e| refused(&e))?;
             }
+        }
+        let name = scale["metadata"]["name"].as_str().unwrap_or_default();
+        if !name.is_empty() && name != self.target.name {
+            let url = &self.target.name;
+            return Err(Refused::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({url})"
+            )));
         }
         let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
         if replicas < 0 {
@@ -102,7 +111,15 @@ pub(super) async fn change(
             }
         }
     } else {
-        Wish::Replace(body::decode(headers, bytes, "Scale")?.value)
+        let scale = body::decode(headers, bytes, "Scale")?.value;
+        let kind = scale["kind"].as_str().filter(|it| !matches!(*it, "" | "Scale"));
+        if let Some(kind) = kind {
+            let version = scale["apiVersion"].as_str().unwrap_or("v1");
+            return Err(Refused::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a Scale: converting ({version}.{kind}) to (autoscaling.Scale): unknown conversion"
+            )));
+        }
+        Wish::Replace(scale)
     };
     let outcome = api.update(target, &Rescale { target, wish }, write).await?;
     let value = object::in_version(&target.resource, &outcome.object);

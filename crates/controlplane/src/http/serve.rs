@@ -76,7 +76,7 @@ impl Call<'_> {
         self.authorize(&user, || Action::of(&self.method, uri.path(), query))?;
         let route = route::parse(uri.path());
         if let Route::Other(segments) = &route
-            && let Some(answer) = about_server(segments)
+            && let Some(answer) = about_server(segments, &self.method)
         {
             return Ok(Reply::Answer(answer));
         }
@@ -102,7 +102,8 @@ impl Call<'_> {
 
     /// Discovery and other documents.
     fn document(&self, route: &Route) -> Served<Answer> {
-        if self.method != Method::GET && self.method != Method::HEAD {
+        let any = matches!(route, Route::Groups { .. });
+        if !any && self.method != Method::GET && self.method != Method::HEAD {
             return Err(Refused::method_unknown());
         }
         let index = self.front.api.catalog.index();
@@ -112,12 +113,21 @@ impl Call<'_> {
                 let (document, media) = discovery::groups(&index, *core, wanted);
                 let answer = Answer::value(&document);
                 return Ok(match media {
-                    Some(content_type) => Answer { content_type, ..answer },
+                    Some(content_type) => Answer { content_type, varies: true, ..answer },
                     None => answer,
                 });
             }
             Route::Group(group) => discovery::group(&index, group),
-            Route::Version { group, version } => discovery::version(&index, group, version),
+            Route::Version { group, version } => {
+                let document = discovery::version(&index, group, version);
+                if document.is_none() && index.groups.contains_key(group) {
+                    return Err(Refused::unserved());
+                }
+                document
+            }
+            Route::Other(segments) if is_below_api(&index, segments) => {
+                return Err(Refused::unserved());
+            }
             Route::Other(segments) => self.openapi(&index, segments)?,
             Route::Resource(_) => None,
         };
@@ -146,25 +156,50 @@ impl Call<'_> {
         body: Body,
         user: &Arc<User>,
     ) -> Served<Reply> {
-        let api = &self.front.api;
-        let index = api.catalog.index();
-        if !index.serves(&place.group, &place.version) {
-            if index.groups.contains_key(&place.group) {
-                return Err(Refused::unserved());
-            }
-            return Ok(Reply::Answer(not_a_page()));
+        let index = self.front.api.catalog.index();
+        if [&place.namespace, &place.name].iter().any(|it| it.contains('/')) {
+            return Err(Refused::unserved());
         }
-        let resource = index
-            .find(&place.group, &place.version, &place.plural)
-            .ok_or_else(Refused::unserved)?
-            .clone();
+        if !index.serves(&place.group, &place.version) {
+            return Self::nothing(&index, &place.group);
+        }
+        let Some(resource) = index.find(&place.group, &place.version, &place.plural).cloned()
+        else {
+            return Self::nothing(&index, &place.group);
+        };
         let target = Target {
             namespace: std::mem::take(&mut place.namespace),
             name: std::mem::take(&mut place.name),
             subresource: std::mem::take(&mut place.subresource),
             resource,
         };
-        check_scope(&target, &self.method)?;
+        if let Err(refused) = check_scope(&target, &self.method) {
+            if refused.code == 404 && target.resource.custom().is_some() {
+                return Ok(Reply::Answer(not_a_page()));
+            }
+            return Err(refused);
+        }
+        let warning = target.resource.warning.clone();
+        self.on_target(target, params, (body, place.watch), user).await.map_err(|mut refused| {
+            refused.warnings.extend(warning);
+            refused
+        })
+    }
+
+    /// What is answered of a resource that is not there: of groups of definitions not even that.
+    fn nothing(index: &Index, group: &str) -> Served<Reply> {
+        let built_in = index.all.iter().any(|it| it.group == group && it.custom().is_none());
+        if built_in { Err(Refused::unserved()) } else { Ok(Reply::Answer(not_a_page())) }
+    }
+
+    /// Answers a request for an object or a collection that is served.
+    async fn on_target(
+        &self,
+        target: Target,
+        params: &Params,
+        (body, watch): (Body, bool),
+        user: &Arc<User>,
+    ) -> Served<Reply> {
         let accept = negotiate(self.headers)?;
         let include = params.get("includeObject");
         if accept.is_table() && !matches!(include, "" | "None" | "Metadata" | "Object") {
@@ -173,6 +208,9 @@ impl Call<'_> {
             )));
         }
         let view = View::new(&target.resource, accept, Include::parse(include));
+        if target.resource.is("/bindings") {
+            return self.bind(target, body).await.map(Reply::Answer);
+        }
         if target.resource.is_virtual || target.subresource == "token" {
             let bytes = body::read(body).await?;
             let answer = self.review(&target, params, &bytes, user)?;
@@ -182,7 +220,7 @@ impl Call<'_> {
             return self.pod(&target, params, body, user).await.map(Reply::Answer);
         }
         if self.method == Method::GET || self.method == Method::HEAD {
-            return self.read(&target, view, params, place.watch);
+            return self.read(&target, view, params, watch);
         }
         if target.resource.read_only {
             return Err(Refused::method_unknown());
@@ -191,6 +229,19 @@ impl Call<'_> {
         let mut answer = self.write(&target, &view, (params, &bytes), user).await?;
         answer.warnings.extend(target.resource.warning.clone());
         finish(answer, accept).map(Reply::Answer)
+    }
+
+    /// Gives a Pod to a Node by way of the collection of bindings.
+    async fn bind(&self, mut target: Target, body: Body) -> Served<Answer> {
+        if self.method != Method::POST {
+            return Err(Refused::method_unknown());
+        }
+        let api = &self.front.api;
+        let request = body::decode(self.headers, &body::read(body).await?, "Binding")?.value;
+        let pods = api.catalog.index().find("", "v1", "pods").cloned();
+        target.resource = pods.ok_or_else(Refused::unserved)?;
+        target.name = request["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        pod::bind(api, &target, &request).await
     }
 
     /// What is done with a Pod beyond writing it.
@@ -243,7 +294,7 @@ impl Call<'_> {
         let api = &self.front.api;
         let accept = negotiate(self.headers)?;
         if target.subresource == "scale" {
-            return finish(scale::get(api, target)?, accept).map(Reply::Answer);
+            return finish(scale::get(api, target, &view)?, accept).map(Reply::Answer);
         }
         let mut answer = if target.name.is_empty() || watch {
             let options = params.list(&target.resource)?;
@@ -345,6 +396,16 @@ fn check_scope(target: &Target, method: &Method) -> Served<()> {
     if known && scoped { Ok(()) } else { Err(Refused::unserved()) }
 }
 
+/// Whether a path is below a version of a built-in group that is served.
+fn is_below_api(index: &Index, segments: &[String]) -> bool {
+    let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        ["api", version, ..] => index.serves("", version),
+        ["apis", group, version, _, ..] => index.serves(group, version),
+        _ => false,
+    }
+}
+
 /// Puts an answer into the form that was asked for.
 fn finish(answer: Answer, accept: Accept) -> Served<Answer> {
     if !accept.yaml {
@@ -356,10 +417,13 @@ fn finish(answer: Answer, accept: Accept) -> Served<Answer> {
 }
 
 /// Answers about the server itself.
-fn about_server(segments: &[String]) -> Option<Answer> {
+fn about_server(segments: &[String], method: &Method) -> Option<Answer> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
     match segments.first().map(String::as_str) {
         Some("healthz" | "livez" | "readyz") => Some(Answer::text("ok")),
-        Some("version") if segments.len() == 1 => Some(Answer::value(&discovery::release())),
+        Some("version") if segments.len() == 1 && reads => {
+            Some(Answer::value(&discovery::release()))
+        }
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::body::DEPTH;
 
 /// Why `text` is no JSON; `None` if it is. Deep nesting is not looked into.
-pub(super) fn problem(text: &[u8]) -> Option<String> {
+pub(crate) fn problem(text: &[u8]) -> Option<String> {
     let mut scanner = Scanner { text, at: 0 };
     match scanner.value(0) {
         Err(why) => Some(why),

@@ -8,13 +8,14 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WARNING};
 use rand::Rng;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::warning_header;
 use super::param::ListOptions;
 use super::read::{page, parse_revision, prefix};
 use super::render::View;
@@ -38,6 +39,7 @@ pub(super) fn watch(
     options: ListOptions,
     end: &CancellationToken,
 ) -> Served<Response> {
+    let warning = view.resource.warning.as_deref().and_then(warning_header);
     let watcher = Watcher::start(api, target, view, options, end)?;
     let stream = stream::unfold(watcher, |mut watcher| async move {
         let chunk = watcher.next().await?;
@@ -47,6 +49,9 @@ pub(super) fn watch(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    if let Some(warning) = warning {
+        headers.insert(WARNING, warning);
+    }
     Ok(response)
 }
 
@@ -84,7 +89,11 @@ impl Watcher {
     ) -> Served<Self> {
         // The signal is taken before the list, so that nothing is missed between them.
         let signal = api.store.signal(&target.resource.store);
-        let wanted = parse_revision(&options.revision)?;
+        let wanted = parse_revision(&options.revision).map_err(|refused| {
+            let text = refused.text();
+            let why = text.strip_prefix("invalid resource version: ").unwrap_or(&text);
+            Refused::untyped(why)
+        })?;
         let initial = options.initial_events.unwrap_or(wanted == 0);
         let seconds = options.timeout.unwrap_or_else(|| rand::rng().random_range(LEAST..LEAST * 2));
         let deadline = Instant::now() + Duration::from_secs(seconds);

@@ -14,6 +14,8 @@ use crate::schema::FieldError;
 use crate::status::{About, Refused, Served};
 use crate::store::Page;
 
+/// What those are told who delete a Job without saying what becomes of its Pods.
+const ORPHANS: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
 /// The longest name of a field manager.
 const MANAGER_LIMIT: usize = 128;
 
@@ -36,6 +38,11 @@ pub(super) fn options(params: &Params, headers: &HeaderMap, kind: &str) -> Serve
     let manager = params.get("fieldManager");
     if manager.len() > MANAGER_LIMIT {
         errors.push(FieldError::too_long("fieldManager", 128));
+    }
+    let printable = |c: char| !c.is_control();
+    if let Some((at, c)) = manager.chars().enumerate().find(|(_, c)| !printable(*c)) {
+        let why = format!("invalid character U+{:04X} (at position {at})", u32::from(c));
+        errors.push(FieldError::invalid_text("fieldManager", manager, why));
     }
     if !errors.is_empty() {
         let about = About { group: "meta.k8s.io", what: kind, name: "" };
@@ -115,6 +122,16 @@ pub(super) fn answer(view: &View, outcome: &Outcome, write: &Write) -> Answer {
     Answer { warnings: outcome.warnings.clone(), ..Answer::json(body).code(code) }
 }
 
+/// What is said of options that cannot be read.
+fn unread(refused: Box<Refused>) -> Box<Refused> {
+    let text = refused.text();
+    let start = "the object provided is unrecognized (must be of type DeleteOptions): ";
+    match text.strip_prefix(start).and_then(|rest| rest.rsplit_once(" (")) {
+        Some((why, _)) => Refused::untyped(why),
+        None => refused,
+    }
+}
+
 /// Reads the options of a DELETE from its query and body.
 pub(super) fn delete_options(
     params: &Params,
@@ -124,7 +141,7 @@ pub(super) fn delete_options(
     let body = if bytes.is_empty() {
         json!({})
     } else {
-        body::decode(headers, bytes, "DeleteOptions")?.value
+        body::decode(headers, bytes, "DeleteOptions").map_err(unread)?.value
     };
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     let given = |key: &str| Some(params.get(key).to_owned()).filter(|v| !v.is_empty());
@@ -142,7 +159,18 @@ pub(super) fn delete_options(
             errors.push(FieldError::not_supported("propagationPolicy", &json!(other), &choices));
         }
     }
+    let kind = body["kind"].as_str().unwrap_or("DeleteOptions");
+    if kind != "DeleteOptions" {
+        let version = body["apiVersion"].as_str().unwrap_or("v1");
+        return Err(Refused::untyped(&format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:110\""
+        )));
+    }
     let orphan = body["orphanDependents"].as_bool().or_else(|| params.flag("orphanDependents"));
+    if let (Some(policy), Some(_)) = (&propagation, orphan) {
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        errors.push(FieldError::invalid_text("propagationPolicy", policy, why));
+    }
     if propagation.is_none() {
         propagation = orphan.map(|o| if o { "Orphan" } else { "Background" }.to_owned());
     }
@@ -167,9 +195,18 @@ pub(super) async fn delete(
     view: &View,
     options: &DeleteOptions,
 ) -> Served<Answer> {
-    match api.delete(target, options).await? {
-        Deleted::Going(object) => Ok(Answer::json(view.object(&object))),
-        Deleted::Gone(object) if returns_object(target) => Ok(Answer::json(view.object(&object))),
+    let mut answer = deleted(target, view, api.delete(target, options).await?);
+    if target.resource.is("batch/jobs") && options.propagation.is_none() {
+        answer.warnings.push(ORPHANS.to_owned());
+    }
+    Ok(answer)
+}
+
+/// The answer to a deletion.
+fn deleted(target: &Target, view: &View, deleted: Deleted) -> Answer {
+    match deleted {
+        Deleted::Going(object) => Answer::json(view.object(&object)),
+        Deleted::Gone(object) if returns_object(target) => Answer::json(view.object(&object)),
         Deleted::Gone(object) => {
             let mut details = json!({"name": target.name});
             if !target.resource.group.is_empty() {
@@ -177,13 +214,13 @@ pub(super) async fn delete(
             }
             details["kind"] = json!(target.resource.plural);
             details["uid"] = json!(object.meta.uid);
-            Ok(Answer::value(&json!({
+            Answer::value(&json!({
                 "kind": "Status",
                 "apiVersion": "v1",
                 "metadata": {},
                 "status": "Success",
                 "details": details,
-            })))
+            }))
         }
     }
 }
@@ -200,7 +237,15 @@ fn returns_object(target: &Target) -> bool {
             | "/persistentvolumeclaims"
             | "/podtemplates"
             | "/resourcequotas"
-            | "/replicationcontrollers"
+            | "storage.k8s.io/csidrivers"
+            | "storage.k8s.io/csinodes"
+            | "storage.k8s.io/storageclasses"
+            | "storage.k8s.io/volumeattachments"
+            | "storage.k8s.io/volumeattributesclasses"
+            | "resource.k8s.io/deviceclasses"
+            | "resource.k8s.io/resourceclaims"
+            | "resource.k8s.io/resourceclaimtemplates"
+            | "resource.k8s.io/resourceslices"
     )
 }
 

@@ -67,6 +67,10 @@ pub(super) fn to_v2(autoscaler: &mut Value) {
             autoscaler[part][key] = value;
         }
     }
+    // What v1 always writes and v2 does not.
+    if autoscaler["status"]["currentReplicas"] == 0 {
+        take(&mut autoscaler["status"], "currentReplicas");
+    }
     let annotations = autoscaler["metadata"]["annotations"].as_object();
     if annotations.is_some_and(Map::is_empty) || autoscaler["metadata"]["annotations"].is_null() {
         take(&mut autoscaler["metadata"], "annotations");

@@ -11,8 +11,7 @@ use super::{
 use crate::admission::Operation;
 use crate::api::Api;
 use crate::catalog::NAMESPACES;
-use crate::schema::FieldError;
-use crate::status::{About, Refused, Served};
+use crate::status::{Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
 
 /// How often a generated name may turn out to be taken, as in kube-apiserver.
@@ -44,6 +43,7 @@ impl Api {
         let mut target = target.clone();
         let mut object = body;
         let mut warnings = form::decode(&target, &mut object, write, false)?;
+        meta::wipe(&mut object)?;
         meta::locate(&mut target, &mut object)?;
         self.admit_creation(&target)?;
         escalation::check(self, &target, (&object, None), write.user.as_deref())?;
@@ -96,8 +96,8 @@ impl Api {
         write: &Write,
     ) -> Served<Vec<String>> {
         let metadata = metadata(object)?;
-        for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
-            metadata.shift_remove(key);
+        if kind::has_generation(&target.resource) {
+            metadata.shift_remove("generation");
         }
         metadata.shift_remove("resourceVersion");
         metadata.insert("uid".to_owned(), json!(uid()));
@@ -109,7 +109,8 @@ impl Api {
         if !errors.is_empty() {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
-        let told = self.admit(target, (Operation::Create, object, &Value::Null), write)?;
+        let mut told = self.admit(target, (Operation::Create, object, &Value::Null), write)?;
+        told.extend(form::warnings(target, object));
         form::store(&target.resource, object);
         Ok(told)
     }
@@ -175,10 +176,4 @@ fn generated(start: &str) -> String {
         .map(|_| char::from(NAME_LETTERS[random.random_range(0..NAME_LETTERS.len())]))
         .collect();
     start + &end
-}
-
-/// The refusal of an object that has neither a name nor the wish to be given one.
-pub(super) fn nameless(about: About<'_>) -> Box<Refused> {
-    let error = FieldError::required("metadata.name", "name or generateName is required");
-    Refused::invalid(about, &[error])
 }

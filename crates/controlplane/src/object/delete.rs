@@ -8,6 +8,7 @@ use super::{Target, Write, kind, meta, namespace, now};
 use crate::admission::Operation;
 use crate::api::Api;
 use crate::catalog::{DEFINITIONS, NAMESPACES};
+use crate::fields;
 use crate::status::{About, Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
 use crate::user::User;
@@ -20,6 +21,8 @@ pub(crate) const ORPHAN: &str = "orphan";
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// What keeps a deleted definition until its instances are gone.
 pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+/// The manager of what controllers change.
+const CONTROLLERS: &str = "kube-controller-manager";
 /// How long a Pod on a Node may take to end, in seconds, if it does not say.
 const POD_GRACE: i64 = 30;
 
@@ -50,6 +53,8 @@ pub(crate) enum Deleted {
 }
 
 enum Step {
+    /// The last state; the first is one that tells of the end and is seen before.
+    End(Value),
     Remove(Value),
     Mark(Value),
     Wait,
@@ -64,10 +69,12 @@ impl Api {
                 return Ok(Deleted::Going(live));
             };
             if options.dry_run {
-                return Ok(if change.delete { Deleted::Gone(live) } else { Deleted::Going(live) });
+                let gone = change.delete || matches!(step, Step::End(_));
+                return Ok(if gone { Deleted::Gone(live) } else { Deleted::Going(live) });
             }
             let delete = change.delete;
             match self.store.commit(change).await {
+                Ok(_) if matches!(step, Step::End(_)) => {}
                 Ok(event) => return Ok(deleted(event.object.clone(), delete)),
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
@@ -88,6 +95,7 @@ impl Api {
             };
             let delete = change.delete;
             match self.store.commit_blocking(change) {
+                Ok(_) if matches!(step, Step::End(_)) => {}
                 Ok(event) => return Ok(deleted(event.object.clone(), delete)),
                 Err(Refusal::Moved) => {}
                 Err(refusal) => return Err(target.refused(refusal)),
@@ -124,6 +132,30 @@ impl Api {
         }
     }
 
+    /// [`Api::amend`] of what kube-controller-manager would be told as the manager of.
+    pub(crate) fn amend_as_controller(
+        &self,
+        target: &Target,
+        subresource: &str,
+        change: impl Fn(&mut Value),
+    ) -> Served<()> {
+        self.amend(target, |object| {
+            let old = object.clone();
+            change(object);
+            if *object == old {
+                return;
+            }
+            let how = fields::Update {
+                manager: CONTROLLERS,
+                api_version: &target.resource.stored_as,
+                subresource,
+                reset: &[],
+                now: jiff::Timestamp::now(),
+            };
+            fields::update(Some(&old), object, &target.resource.fields, &how);
+        })
+    }
+
     fn decide_delete(
         &self,
         target: &Target,
@@ -156,7 +188,7 @@ fn deleted(object: Arc<Object>, gone: bool) -> Deleted {
 fn deletion(target: &Target, live: &Object, step: &Step) -> Option<store::Change> {
     let draft = match step {
         Step::Wait => return None,
-        Step::Remove(value) | Step::Mark(value) => Draft::new(value),
+        Step::End(value) | Step::Remove(value) | Step::Mark(value) => Draft::new(value),
     };
     Some(store::Change {
         resource: target.resource.store.clone(),
@@ -212,12 +244,16 @@ fn step(target: &Target, live: &Value, options: &DeleteOptions) -> Step {
         if !target.resource.is("/pods") {
             return Step::Remove(live.clone());
         }
-        // The last state of a Pod tells that it was deleted.
+        // The last state of a Pod tells that it was deleted, and watchers see it before.
+        let is_marked = live["metadata"]["deletionTimestamp"].is_string();
         mark(&mut new, grace);
-        return Step::Remove(new);
+        return if is_marked { Step::Remove(new) } else { Step::End(new) };
     }
     mark(&mut new, grace);
     if target.resource.is(NAMESPACES) {
+        if let Some(metadata) = new["metadata"].as_object_mut() {
+            metadata.shift_remove("deletionGracePeriodSeconds");
+        }
         new["status"]["phase"] = json!("Terminating");
     }
     if *live == new { Step::Wait } else { Step::Mark(new) }
@@ -227,6 +263,9 @@ fn step(target: &Target, live: &Value, options: &DeleteOptions) -> Step {
 fn mark(object: &mut Value, grace: i64) {
     let metadata = &mut object["metadata"];
     if metadata["deletionTimestamp"].is_string() {
+        if metadata.get("deletionGracePeriodSeconds").is_none() {
+            return;
+        }
         let before = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
         metadata["deletionGracePeriodSeconds"] = json!(before.min(grace));
         return;
@@ -255,6 +294,15 @@ fn grace(target: &Target, live: &Value, options: &DeleteOptions) -> i64 {
     options.grace.unwrap_or(own).max(0)
 }
 
+/// Whether the dependents of a resource stay if the request says nothing.
+fn keeps_dependents(target: &Target) -> bool {
+    target.resource.is("batch/jobs") || target.resource.is("/replicationcontrollers")
+}
+
+fn is_alive(live: &Value) -> bool {
+    !live["metadata"]["deletionTimestamp"].is_string()
+}
+
 fn wanted_finalizers(target: &Target, live: &Value, options: &DeleteOptions) -> Vec<String> {
     let mut finalizers: Vec<String> =
         meta::finalizers(&live["metadata"]).into_iter().map(ToOwned::to_owned).collect();
@@ -262,6 +310,10 @@ fn wanted_finalizers(target: &Target, live: &Value, options: &DeleteOptions) -> 
         Some("Orphan") => Some(Some(ORPHAN)),
         Some("Foreground") => Some(Some(FOREGROUND)),
         Some(_) => Some(None),
+        // What these made stays behind, if nothing else is wished.
+        None if keeps_dependents(target) && finalizers.is_empty() && is_alive(live) => {
+            Some(Some(ORPHAN))
+        }
         None => None,
     };
     if let Some(wanted) = policy {

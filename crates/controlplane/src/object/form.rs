@@ -1,6 +1,6 @@
 //! The form of objects: versions, defaults, unknown fields, managed fields and validation.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Target, Validation, Write, autoscaler, kind};
 use crate::builtin;
@@ -23,10 +23,12 @@ fn convert(resource: &Resource, value: &mut Value, revision: u64) {
     let api_version = resource.api_version();
     let other = value["apiVersion"] != api_version.as_str();
     value["apiVersion"] = json!(api_version);
-    if other || resource.custom().is_some_and(|custom| revision < custom.since) {
-        // It was written under another schema; kube-apiserver reads it by that of the request.
-        if let Some(schema) = schema(resource) {
-            schema.prune(value);
+    let older = resource.custom().is_some_and(|custom| revision < custom.since);
+    if let Some(schema) = schema(resource).filter(|_| other || older) {
+        // It was written under another schema; kube-apiserver reads it by that of the request, but
+        // fills in only the defaults of the version that it is stored in.
+        schema.prune(value);
+        if !other {
             schema.default(value);
         }
     }
@@ -35,6 +37,9 @@ fn convert(resource: &Resource, value: &mut Value, revision: u64) {
     }
     if is_old_autoscaler(resource) {
         autoscaler::to_v1(value);
+    }
+    if resource.group == "events.k8s.io" || is_old_autoscaler(resource) {
+        protobuf::complete(value);
     }
 }
 
@@ -49,6 +54,10 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
     if let Some(schema) = schema(resource) {
         schema.default(value);
     }
+    if let Some(stored) = resource.custom().and_then(|custom| custom.stored_schema.as_deref()) {
+        stored.prune(value);
+        stored.default(value);
+    }
     if resource.group == "events.k8s.io" {
         kind::event_to_core(value);
     }
@@ -57,11 +66,8 @@ pub(super) fn store(resource: &Resource, value: &mut Value) {
         autoscaler::to_v2(value);
         builtin::default(&resource.group, &resource.kind, value);
     }
-    // Go always writes the rules of a role.
-    let is_role = matches!(resource.plural.as_str(), "roles" | "clusterroles");
-    if is_role && resource.group == "rbac.authorization.k8s.io" && !kind::has_items(&value["rules"])
-    {
-        value["rules"] = Value::Null;
+    if resource.custom().is_none() {
+        protobuf::forget_empty(value);
     }
 }
 
@@ -95,7 +101,14 @@ pub(super) fn decode(
         Validation::Strict if !problems.is_empty() => {
             Err(strict(resource, object, &problems, patched))
         }
-        Validation::Warn => Ok(problems),
+        // Who is only warned is not told who found it.
+        Validation::Warn => {
+            let plain = |it: String| {
+                it.strip_prefix("yaml: unmarshal errors:")
+                    .map_or(it.clone(), |rest| rest.trim().to_owned())
+            };
+            Ok(problems.into_iter().map(plain).collect())
+        }
         Validation::Strict | Validation::Ignore => Ok(Vec::new()),
     }
 }
@@ -143,28 +156,18 @@ fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
     };
     let want = resource.api_version();
     let custom = resource.custom().is_some();
+    if !custom {
+        check_built_in(resource, members, &want)?;
+    }
     for (key, wanted) in [("apiVersion", want.as_str()), ("kind", resource.kind.as_str())] {
         match members.get(key).and_then(Value::as_str).filter(|v| !v.is_empty()) {
             Some(given) if given == wanted => {}
-            Some(given) if key == "apiVersion" && !custom => {
-                let kind = &resource.kind;
-                return Err(Refused::bad_request(format!(
-                    "{kind} in version {:?} cannot be handled as a {kind}: no kind {kind:?} is registered for version {given:?} in scheme \"pkg/runtime/scheme.go:110\"",
-                    given.rsplit('/').next().unwrap_or_default()
-                )));
-            }
             Some(given) if key == "apiVersion" => {
                 return Err(Refused::bad_request(format!(
                     "the API version in the data ({given}) does not match the expected API version ({want})"
                 )));
             }
-            Some(given) => {
-                return Err(Refused::bad_request(format!(
-                    "{given} in version {version:?} cannot be handled as a {wanted}: converting ({version}.{given}) to ({}.{wanted}): unknown conversion",
-                    resource.group.split('.').next().filter(|g| !g.is_empty()).unwrap_or("core"),
-                    version = resource.version
-                )));
-            }
+            Some(given) => return Err(unconvertible(resource, &resource.version, given)),
             None if custom => {
                 return Err(Refused::bad_request(format!("Object '{}' is missing", title(key))));
             }
@@ -174,6 +177,33 @@ fn check_type(resource: &Resource, object: &mut Value) -> Served<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a built-in object of another kind: one that is known, or one that is not.
+fn check_built_in(resource: &Resource, members: &Map<String, Value>, want: &str) -> Served<()> {
+    let given = |key: &str| members.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let api_version = given("apiVersion").unwrap_or(want);
+    let given_kind = given("kind").unwrap_or(&resource.kind);
+    if api_version == want && given_kind == resource.kind {
+        return Ok(());
+    }
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    if builtin::type_of(group, version, given_kind).is_some() {
+        return Err(unconvertible(resource, version, given_kind));
+    }
+    let kind = &resource.kind;
+    Err(Refused::bad_request(format!(
+        "{given_kind} in version {version:?} cannot be handled as a {kind}: no kind {given_kind:?} is registered for version {api_version:?} in scheme \"pkg/runtime/scheme.go:110\""
+    )))
+}
+
+/// The refusal of an object of another kind.
+fn unconvertible(resource: &Resource, version: &str, given: &str) -> Box<Refused> {
+    let wanted = &resource.kind;
+    Refused::bad_request(format!(
+        "{given} in version {version:?} cannot be handled as a {wanted}: converting ({version}.{given}) to ({}.{wanted}): unknown conversion",
+        resource.group.split('.').next().filter(|g| !g.is_empty()).unwrap_or("core"),
+    ))
 }
 
 fn title(key: &str) -> &str {
@@ -212,10 +242,28 @@ pub(crate) fn resets(target: &Target, object: &Value) -> Vec<String> {
         return others
             .filter(|key| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status"))
             .cloned()
-            .chain(["metadata.labels".to_owned(), "metadata.annotations".to_owned()])
+            .chain(guarded(target).iter().map(|it| (*it).to_owned()))
             .collect();
     }
     if target.resource.status { vec!["status".to_owned()] } else { Vec::new() }
+}
+
+/// What the client of an accepted write is to be warned of.
+pub(super) fn warnings(target: &Target, object: &Value) -> Vec<String> {
+    let resource = &target.resource;
+    match (resource.custom(), target.subresource.as_str()) {
+        (None, "") => builtin::warnings(&resource.group, &resource.kind, object),
+        _ => Vec::new(),
+    }
+}
+
+/// What of `metadata` cannot be changed by way of the status.
+fn guarded(target: &Target) -> &'static [&'static str] {
+    match (target.resource.custom(), &*target.resource.store) {
+        (None, "apps/deployments") => &["metadata.labels"],
+        (None, "/pods") => &["metadata.deletionTimestamp", "metadata.ownerReferences"],
+        _ => &[],
+    }
 }
 
 /// Checks an object by its schema or the rules of its built-in kind.
@@ -224,14 +272,19 @@ pub(super) fn validate(target: &Target, new: &Value, old: Option<&Value>) -> Vec
     match (schema(resource), resource.custom()) {
         (Some(schema), _) => schema.validate(new, old),
         (None, Some(_)) => Vec::new(),
-        (None, None) => builtin::validate(&resource.group, &resource.kind, new, old),
+        (None, None) => {
+            let of = target.subresource.as_str();
+            builtin::validate(&resource.group, &resource.kind, new, old, of)
+        }
     }
 }
 
 /// Leaves out the members of `metadata` that are empty, as Go does when it writes them.
 fn drop_empty(object: &mut Value) {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|_, member| match member {
+        metadata.retain(|name, member| match member {
+            // An empty list of managers is a wish to forget them.
+            Value::Array(_) if name == "managedFields" => true,
             Value::Null => false,
             Value::String(text) => !text.is_empty(),
             Value::Array(items) => !items.is_empty(),

@@ -19,6 +19,25 @@ const GENERATIONS: [&str; 8] = [
     "discovery.k8s.io",
     "flowcontrol.apiserver.k8s.io",
 ];
+/// What keeps a deleted claim while a Pod uses it.
+pub(crate) const PROTECTED_CLAIM: &str = "kubernetes.io/pvc-protection";
+/// What keeps a deleted volume while a claim has it.
+pub(crate) const PROTECTED_VOLUME: &str = "kubernetes.io/pv-protection";
+/// Resources of which an update must name the version it was made for.
+const CONDITIONAL: [&str; 12] = [
+    DEFINITIONS,
+    "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+    "admissionregistration.k8s.io/validatingadmissionpolicies",
+    "admissionregistration.k8s.io/validatingadmissionpolicybindings",
+    "admissionregistration.k8s.io/validatingwebhookconfigurations",
+    "coordination.k8s.io/leases",
+    "node.k8s.io/runtimeclasses",
+    "policy/poddisruptionbudgets",
+    "storage.k8s.io/csidrivers",
+    "storage.k8s.io/csinodes",
+    "storage.k8s.io/csistoragecapacities",
+    "storage.k8s.io/volumeattachments",
+];
 /// Members of an Event: in core and in events.k8s.io.
 const EVENT_MEMBERS: [(&str, &str); 7] = [
     ("involvedObject", "regarding"),
@@ -46,7 +65,7 @@ pub(super) fn has_generation(resource: &Resource) -> bool {
 
 /// Whether an update need not name the resourceVersion it was made for.
 pub(super) fn unconditional_update(resource: &Resource) -> bool {
-    resource.custom().is_none() && !resource.is(DEFINITIONS)
+    resource.custom().is_none() && !CONDITIONAL.iter().any(|it| resource.is(it))
 }
 
 /// Whether a PUT creates what does not exist.
@@ -58,6 +77,7 @@ pub(crate) fn create_on_update(resource: &Resource) -> bool {
             | "/endpoints"
             | "/limitranges"
             | "/services"
+            | "node.k8s.io/runtimeclasses"
             | "rbac.authorization.k8s.io/roles"
             | "rbac.authorization.k8s.io/rolebindings"
             | "rbac.authorization.k8s.io/clusterroles"
@@ -95,6 +115,11 @@ pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) {
         "/services" => workload::complete_service(api, object),
         "/pods" => workload::complete_pod(object),
         "batch/jobs" => workload::complete_job(object),
+        "/persistentvolumeclaims" => protect(object, PROTECTED_CLAIM),
+        "/persistentvolumes" => {
+            object["status"]["lastPhaseTransitionTime"] = json!(now());
+            protect(object, PROTECTED_VOLUME);
+        }
         _ => {}
     }
     if resource.is(NAMESPACES) {
@@ -104,6 +129,16 @@ pub(super) fn before_create(api: &Api, target: &Target, object: &mut Value) {
     if resource.is(DEFINITIONS) {
         establish(api, target, object);
     }
+}
+
+/// Lets an object be deleted only when nothing uses it any more.
+fn protect(object: &mut Value, finalizer: &str) {
+    let finalizers = &mut object["metadata"]["finalizers"];
+    let mut all = finalizers.as_array().cloned().unwrap_or_default();
+    if !all.iter().any(|it| it == finalizer) {
+        all.push(json!(finalizer));
+    }
+    *finalizers = json!(all);
 }
 
 /// Fills in what belongs to an object before it is asked who manages its fields.
@@ -126,6 +161,9 @@ pub(super) fn before_update(api: &Api, target: &Target, old: &Value, object: &mu
     }
     if resource.is("/services") {
         workload::keep_service(old, object);
+    }
+    if resource.is("/pods") && target.subresource.is_empty() {
+        workload::complete_spec(&mut object["spec"]);
     }
     if resource.is(DEFINITIONS) && target.subresource.is_empty() {
         establish(api, target, object);

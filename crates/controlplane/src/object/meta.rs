@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, create, metadata, text};
+use super::{Target, metadata, text};
+use crate::builtin::name;
 use crate::catalog::{Origin, Resource};
 use crate::schema::FieldError;
 use crate::status::{Refused, Served};
@@ -17,23 +18,28 @@ const IMMUTABLE: [&str; 6] = [
 ];
 /// The most bytes of all annotations together.
 const ANNOTATION_BYTES: i64 = 256 << 10;
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+/// Takes away what only the server says of a new object.
+pub(super) fn wipe(object: &mut Value) -> Served<()> {
+    let metadata = metadata(object)?;
+    for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "creationTimestamp"]
+    {
+        metadata.shift_remove(key);
+    }
+    Ok(())
+}
 
 /// Makes name and namespace of the request and of a new object agree.
 pub(super) fn locate(target: &mut Target, object: &mut Value) -> Served<()> {
     let namespaced = target.resource.namespaced;
     let wanted = target.namespace.clone();
-    let about = target.clone();
     let metadata = metadata(object)?;
     match metadata.get("namespace").and_then(Value::as_str).unwrap_or_default() {
         "" if namespaced => {
             metadata.insert("namespace".to_owned(), json!(wanted));
         }
-        "" => {
+        // kube-apiserver leaves out the namespace of what has none, whatever it is.
+        _ if !namespaced => {
             metadata.shift_remove("namespace");
         }
         given if given == wanted => {}
@@ -44,11 +50,7 @@ pub(super) fn locate(target: &mut Target, object: &mut Value) -> Served<()> {
         }
     }
     let name = metadata.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let generate = metadata.get("generateName").and_then(Value::as_str).unwrap_or_default();
     if target.name.is_empty() {
-        if name.is_empty() && generate.is_empty() {
-            return Err(create::nameless(about.about_kind()));
-        }
         target.name = name;
     } else if name.is_empty() {
         metadata.insert("name".to_owned(), json!(target.name));
@@ -69,20 +71,31 @@ pub(super) fn name_mismatch(object: &str, url: &str) -> Box<Refused> {
 pub(super) fn validate(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let metadata = &object["metadata"];
     let mut errors = Vec::new();
-    if let Some(start) = text(metadata, "generateName")
-        && text(metadata, "name").is_none()
-    {
-        check_name(resource, start.trim_end_matches('-'), "metadata.generateName", &mut errors);
+    let start = text(metadata, "generateName");
+    if let Some(start) = start {
+        // What ends in a dash is to be judged as the start of a name.
+        let name = match start.strip_suffix('-').and_then(|it| it.strip_suffix(|_: char| true)) {
+            Some(rest) => format!("{rest}a"),
+            None => start.to_owned(),
+        };
+        check_name(resource, &name, ("metadata.generateName", start), &mut errors);
     }
-    let name = metadata["name"].as_str().unwrap_or_default();
-    check_name(resource, name, "metadata.name", &mut errors);
+    match metadata["name"].as_str().unwrap_or_default() {
+        "" if start.is_none() => {
+            let why = "name or generateName is required";
+            errors.push(FieldError::required("metadata.name", why));
+        }
+        name => check_name(resource, name, ("metadata.name", name), &mut errors),
+    }
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
         check_key("metadata.labels", key, &mut errors);
         check_label_value(value, &mut errors);
     }
     let mut bytes = 0;
     for (key, value) in metadata["annotations"].as_object().into_iter().flatten() {
-        check_key("metadata.annotations", &key.to_lowercase(), &mut errors);
+        for why in name::qualified(&key.to_lowercase()) {
+            errors.push(FieldError::invalid_text("metadata.annotations", key, why));
+        }
         bytes += key.len() + value.as_str().map_or(0, str::len);
     }
     if i64::try_from(bytes).is_ok_and(|bytes| bytes > ANNOTATION_BYTES) {
@@ -123,99 +136,58 @@ pub(super) fn finalizers(metadata: &Value) -> Vec<&str> {
     metadata["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-fn check_name(resource: &Resource, name: &str, field: &str, errors: &mut Vec<FieldError>) {
-    let bad = |why: &str| FieldError::invalid(field, &json!(name), why);
-    if resource.group == "rbac.authorization.k8s.io" || &*resource.store == "/events" {
-        if name == "." || name == ".." {
-            errors.push(bad(&format!("may not be '{name}'")));
-        }
-        for part in ["/", "%"] {
-            if name.contains(part) {
-                errors.push(bad(&format!("may not contain '{part}'")));
-            }
-        }
-        return;
-    }
-    let (limit, rule, holds) = match &*resource.store {
-        "/namespaces" => (63, LABEL, is_label(name)),
-        "/services" => {
-            (63, LABEL_1035, is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()))
-        }
-        _ => (253, SUBDOMAIN, is_subdomain(name)),
+fn check_name(
+    resource: &Resource,
+    name: &str,
+    (field, shown): (&str, &str),
+    errors: &mut Vec<FieldError>,
+) {
+    let rbac = resource.group == "rbac.authorization.k8s.io";
+    let wrong = match &*resource.store {
+        _ if rbac => path_segment(name),
+        "/events" => path_segment(name),
+        "/namespaces" => name::label(name),
+        "/services" => name::label_1035(name),
+        _ => name::subdomain(name),
     };
-    if name.len() > limit {
-        errors.push(bad(&format!("must be no more than {limit} bytes")));
+    errors.extend(wrong.into_iter().map(|why| FieldError::invalid_text(field, shown, why)));
+}
+
+/// What is wrong with a name that may be anything that can stand in a path.
+fn path_segment(name: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if name == "." || name == ".." {
+        wrong.push(format!("may not be '{name}'"));
     }
-    if !holds {
-        errors.push(bad(rule));
-    }
-}
-
-fn is_label(name: &str) -> bool {
-    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
-}
-
-pub(super) fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(is_label)
-}
-
-fn is_qualified(part: &str) -> bool {
-    let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    part.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
-        && edge(part.bytes().next())
-        && edge(part.bytes().last())
+    wrong.extend(
+        ["/", "%"]
+            .iter()
+            .filter(|it| name.contains(**it))
+            .map(|it| format!("may not contain '{it}'")),
+    );
+    wrong
 }
 
 /// What is first wrong with the key of a label, if anything is.
 pub(crate) fn qualified_name_problem(key: &str) -> Option<String> {
-    let mut errors = Vec::new();
-    check_key("", key, &mut errors);
-    errors.into_iter().next().map(|error| error.detail)
+    name::qualified(key).into_iter().next()
 }
 
 /// What is wrong with the value of a label, if anything is.
 pub(crate) fn value_problem(value: &str) -> Option<String> {
-    let mut errors = Vec::new();
-    check_label_value(&json!(value), &mut errors);
-    errors.into_iter().next().map(|error| error.detail)
+    name::label_value(value).into_iter().next()
 }
 
 fn check_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
-    let mut bad = |why: &str| errors.push(FieldError::invalid(field, &json!(key), why));
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    if name.contains('/') {
-        bad(
-            "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
-        );
-        return;
-    }
-    match prefix {
-        Some("") => bad("prefix part must be non-empty"),
-        Some(prefix) if prefix.len() > 253 => bad("prefix part must be no more than 253 bytes"),
-        Some(prefix) if !is_subdomain(prefix) => bad(&format!("prefix part {SUBDOMAIN}")),
-        _ => {}
-    }
-    if name.is_empty() {
-        bad("name part must be non-empty");
-    } else if name.len() > 63 {
-        bad("name part must be no more than 63 bytes");
-    }
-    if !is_qualified(name) {
-        bad(QUALIFIED);
-    }
+    errors.extend(
+        name::qualified(key).into_iter().map(|why| FieldError::invalid_text(field, key, why)),
+    );
 }
 
 fn check_label_value(value: &Value, errors: &mut Vec<FieldError>) {
     let text = value.as_str().unwrap_or_default();
-    if text.len() > 63 {
-        errors.push(FieldError::invalid("metadata.labels", value, "must be no more than 63 bytes"));
-    }
-    if !text.is_empty() && !is_qualified(text) {
-        errors.push(FieldError::invalid("metadata.labels", value, LABEL_VALUE));
+    for why in name::label_value(text) {
+        errors.push(FieldError::invalid("metadata.labels", value, why));
     }
 }
 
@@ -235,7 +207,8 @@ fn check_owners(metadata: &Value, errors: &mut Vec<FieldError>) {
             }
         }
         if owner["controller"] == true {
-            controllers.push(text(owner, "kind").unwrap_or_default().to_owned());
+            let word = |key: &str| text(owner, key).unwrap_or_default().to_owned();
+            controllers.push(format!("{}/{}", word("kind"), word("name")));
         }
     }
     if controllers.len() > 1 {
@@ -243,12 +216,22 @@ fn check_owners(metadata: &Value, errors: &mut Vec<FieldError>) {
             "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
             controllers[0], controllers[1]
         );
-        errors.push(FieldError::invalid(
-            "metadata.ownerReferences",
-            &metadata["ownerReferences"],
-            &why,
-        ));
+        let mut error = FieldError::invalid("metadata.ownerReferences", &json!(0), &why);
+        error.bad_value = owners_as_go(&metadata["ownerReferences"]);
+        errors.push(error);
     }
+}
+
+/// The owners as Go writes them, whose structs have an order.
+fn owners_as_go(owners: &Value) -> String {
+    let order = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let one = |owner: &Value| -> Value {
+        let members =
+            order.iter().filter_map(|key| Some(((*key).to_owned(), owner.get(key)?.clone())));
+        Value::Object(members.collect())
+    };
+    let all: Vec<Value> = owners.as_array().into_iter().flatten().map(one).collect();
+    json!(all).to_string()
 }
 
 /// Built-in kinds take qualified names only; for custom ones kube-apiserver merely warns.

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use delete::{CLEANUP, DeleteOptions, Deleted, FOREGROUND, ORPHAN};
 pub(crate) use form::{in_version, resets};
-pub(crate) use kind::create_on_update;
+pub(crate) use kind::{PROTECTED_CLAIM, PROTECTED_VOLUME, create_on_update};
 pub(crate) use meta::{qualified_name_problem, value_problem};
 pub(crate) use review::take_review;
 pub(crate) use update::Change;
@@ -111,6 +111,7 @@ impl Target {
             Refusal::Gone => Refused::not_found(self.about()),
             Refusal::Moved => Refused::modified(self.about()),
             Refusal::Homeless => Refused::not_found(namespace(&self.namespace)),
+            Refusal::TooLarge => Refused::untyped("etcdserver: request is too large"),
             Refusal::Unkept(why) => {
                 Refused::unavailable(format!("the change was not stored: {why}"))
             }

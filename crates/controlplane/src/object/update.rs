@@ -7,7 +7,7 @@ use super::{Outcome, Target, Write, carry, escalation, form, kind, meta, metadat
 use crate::admission::Operation;
 use crate::api::Api;
 use crate::fields;
-use crate::schema::{FieldError, FieldErrorKind};
+use crate::schema::{FieldError, FieldErrorKind, go};
 use crate::status::{Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
 
@@ -27,6 +27,11 @@ pub(crate) trait Change: Sync {
     /// Whether the wanted state is the live one, patched.
     fn is_patch(&self) -> bool {
         false
+    }
+
+    /// What to say of a wanted state that cannot be read.
+    fn explain(&self, refused: Box<Refused>) -> Box<Refused> {
+        refused
     }
 
     /// Whether the managed fields are already those of the wanted state, as after an apply.
@@ -75,8 +80,13 @@ impl Api {
             )));
         }
         if let Some(uid) = text(&body["metadata"], "uid") {
-            let why =
-                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
+            let why = if change.tracks_itself() {
+                format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                )
+            } else {
+                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ")
+            };
             return Err(Refused::conflict(target.about(), &why));
         }
         self.create_as(target, body, write, change.tracks_itself()).await
@@ -91,26 +101,26 @@ impl Api {
     ) -> Served<Attempt> {
         let old = form::in_version(&target.resource, live);
         let mut new = change.wanted(&old)?;
-        let mut warnings = form::decode(target, &mut new, write, change.is_patch())?;
+        let decoded = form::decode(target, &mut new, write, change.is_patch());
+        let mut warnings = decoded.map_err(|refused| change.explain(refused))?;
         check_place(target, &old, &mut new)?;
-        prepare(self, target, &old, &mut new)?;
-        escalation::check(self, target, (&new, Some(&old)), write.user.as_deref())?;
         if !change.tracks_itself() {
             form::track_update(target, &old, &mut new, write);
         }
+        prepare(self, target, &old, &mut new)?;
+        escalation::check(self, target, (&new, Some(&old)), write.user.as_deref())?;
         bump_generation(target, &old, &mut new);
         let mut errors = meta::validate(&target.resource, &new);
         errors.extend(meta::validate_update(&old, &new));
-        if target.resource.custom().is_some() {
-            // kube-apiserver finds what is wrong with the metadata of these twice.
-            errors.extend(meta::validate_update(&old, &new));
-        }
+        // kube-apiserver finds what is wrong with the metadata twice.
+        errors.extend(meta::validate_update(&old, &new));
         errors.extend(form::validate(target, &new, Some(&old)));
         errors.extend(kind::validate(target, &new, Some(&old)));
         if !errors.is_empty() {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
         warnings.extend(self.admit(target, (Operation::Update, &new, &old), write)?);
+        warnings.extend(form::warnings(target, &new));
         let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
         if fields::same_but_times(&old, &new) {
             return Ok(done(live.clone()));
@@ -129,6 +139,8 @@ impl Api {
             delete,
         };
         match self.store.commit(change).await {
+            // What is deleted by this is answered as it was stored last.
+            Ok(_) if delete => Ok(done(std::sync::Arc::new(Draft::new(&new).seal(live.revision)))),
             Ok(event) => Ok(done(event.object.clone())),
             Err(Refusal::Moved | Refusal::Gone) => Ok(Attempt::Lost),
             Err(refusal) => Err(target.refused(refusal)),
@@ -146,9 +158,10 @@ fn check_place(target: &Target, old: &Value, new: &mut Value) -> Served<()> {
     let metadata = metadata(new)?;
     match metadata.get("name").and_then(Value::as_str).unwrap_or_default() {
         "" => {
-            return Err(Refused::bad_request(
-                "the name of the object (based on the URL) was undeterminable: name must be provided",
-            ));
+            return Err(Refused::bad_request(format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                target.name
+            )));
         }
         name if name != target.name => return Err(meta::name_mismatch(name, &target.name)),
         _ => {}
@@ -185,6 +198,9 @@ fn check_place(target: &Target, old: &Value, new: &mut Value) -> Served<()> {
             };
             return Err(Refused::invalid(target.about(), &[error]));
         }
+    } else if revision.parse::<u64>().is_err() {
+        let why = format!("strconv.ParseUint: parsing {}: invalid syntax", go::quote(revision));
+        return Err(Refused::untyped(&why));
     } else if old["metadata"]["resourceVersion"] != revision {
         return Err(Refused::modified(target.about()));
     }
@@ -197,7 +213,11 @@ fn prepare(api: &Api, target: &Target, old: &Value, new: &mut Value) -> Served<(
     if target.subresource == "status" {
         let status = new.get("status").cloned();
         let fields = new["metadata"].get("managedFields").cloned();
+        let told = new["metadata"].take();
         *new = old.clone();
+        if resource.custom().is_none() {
+            keep_told(target, old, told, new);
+        }
         match (status, new.as_object_mut()) {
             (Some(status), Some(members)) => {
                 members.insert("status".to_owned(), status);
@@ -230,6 +250,19 @@ fn prepare(api: &Api, target: &Target, old: &Value, new: &mut Value) -> Served<(
     Ok(())
 }
 
+/// By way of the status of built-in kinds, `metadata` can be changed too, but for what a kind guards.
+fn keep_told(target: &Target, old: &Value, told: Value, new: &mut Value) {
+    new["metadata"] = told;
+    let guarded = match &*target.resource.store {
+        "apps/deployments" => "labels",
+        "/pods" => "ownerReferences",
+        _ => return,
+    };
+    if let Some(metadata) = new["metadata"].as_object_mut() {
+        carry(&old["metadata"], metadata, guarded);
+    }
+}
+
 /// Counts up `metadata.generation` when what the user wants has changed.
 fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
     if target.subresource == "status" || !kind::has_generation(&target.resource) {
@@ -247,7 +280,10 @@ fn bump_generation(target: &Target, old: &Value, new: &mut Value) {
     // The annotations of a Deployment are passed on to its ReplicaSets.
     let told = target.resource.is("apps/deployments")
         && old["metadata"]["annotations"] != new["metadata"]["annotations"];
-    let changed = changed || told;
+    // The labels of an EndpointSlice tell what it is for.
+    let relabelled = target.resource.is("discovery.k8s.io/endpointslices")
+        && old["metadata"]["labels"] != new["metadata"]["labels"];
+    let changed = changed || told || relabelled;
     if changed {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);

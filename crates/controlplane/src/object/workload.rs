@@ -86,7 +86,15 @@ fn used_ports(api: &Api) -> Vec<i64> {
 /// Gives a new Pod its first status, its priority and the tolerations that all have.
 pub(super) fn complete_pod(pod: &mut Value) {
     pod["status"] = json!({"phase": "Pending", "qosClass": quality(&pod["spec"])});
-    let spec = &mut pod["spec"];
+    complete_spec(&mut pod["spec"]);
+}
+
+/// Gives the wanted state of a Pod its priority and the tolerations that all have.
+pub(super) fn complete_spec(spec: &mut Value) {
+    // A negative time to end means the shortest.
+    if spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|it| it < 0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     if spec["priority"].is_null() {
         spec["priority"] = json!(0);
     }

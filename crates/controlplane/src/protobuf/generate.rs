@@ -4,8 +4,9 @@
 //! `apiextensions-apiserver`, the test below compares; with `UPDATE_GOLDEN=1` it writes.
 //!
 //! A line `@Name` starts a message, `@Name = []type` one that is a list in JSON. Indented lines are
-//! fields: number, name in JSON (`-` if the message is inlined) and type; `?` marks pointers. Types are
-//! `s` text, `y` bytes, `i` integer, `n` number, `b` boolean, `[]T`, `{}T` and `&Name`.
+//! fields: number, name in JSON (`-` if the message is inlined) and type; behind it `?` marks pointers and
+//! `!` what Go always writes. Types are `s` text, `y` bytes, `i` integer, `n` number, `b` boolean, `[]T`,
+//! `{}T` and `&Name`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -27,8 +28,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("core.v1", "api/core/v1"),
     ("discovery.v1", "api/discovery/v1"),
     ("events.v1", "api/events/v1"),
+    ("flowcontrol.v1", "api/flowcontrol/v1"),
     ("meta.v1", "apimachinery/pkg/apis/meta/v1"),
     ("networking.v1", "api/networking/v1"),
+    ("node.v1", "api/node/v1"),
     ("policy.v1", "api/policy/v1"),
     ("rbac.v1", "api/rbac/v1"),
     ("scheduling.v1", "api/scheduling/v1"),
@@ -157,10 +160,13 @@ impl World {
                         continue;
                     };
                     let inline = found[4].contains("inline");
-                    let pointer = go.starts_with('*')
-                        || !found[4].contains("omitempty") && !kind.starts_with('&');
                     let json = if inline { "-" } else { &found[3] };
-                    let mark = if pointer && !inline { "?" } else { "" };
+                    let mark = match (go.starts_with('*'), found[4].contains("omit")) {
+                        _ if inline => "",
+                        (true, _) => "?",
+                        (false, false) => "!",
+                        (false, true) => "",
+                    };
                     writeln!(out, " {} {json} {kind}{mark}", &found[6]).unwrap();
                 }
             }

@@ -7,6 +7,7 @@
 mod generate;
 mod table;
 mod wire;
+mod zero;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use serde_json::{Map, Number, Value, json};
 
 use table::{Field, Kind, Scalar, Table};
 use wire::{Payload, Reader};
+pub(crate) use zero::{complete, empty, forget_empty, forget_zero, is_always_written};
 
 /// The media type.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
@@ -47,41 +49,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, String> {
         object.extend(members);
     }
     Ok(object)
-}
-
-/// The object that Go writes for a kind when nothing is set: its structs are there, its lists null.
-pub(crate) fn empty(api_version: &str, kind: &str) -> Option<Value> {
-    let table = table::get();
-    let message = table.kind(api_version, kind)?;
-    let mut object = json!({"apiVersion": api_version, "kind": kind});
-    object.as_object_mut()?.extend(empty_struct(table, message, 0));
-    Some(object)
-}
-
-fn empty_struct(table: &Table, message: &str, depth: usize) -> Map<String, Value> {
-    let mut members = Map::new();
-    for field in table.fields(message).into_iter().flat_map(|fields| fields.values()) {
-        match &field.kind {
-            Kind::Message(inner) if depth < DEPTH && field.name.is_empty() => {
-                members.extend(empty_struct(table, inner, depth + 1));
-            }
-            Kind::Message(inner) if depth < DEPTH && !field.pointer => {
-                let plain = !inner.starts_with("meta.v1.") || *inner == "meta.v1.ObjectMeta";
-                let known = plain && table.fields(inner).is_some();
-                let value = if known {
-                    Value::Object(empty_struct(table, inner, depth + 1))
-                } else {
-                    Value::Null
-                };
-                members.insert(field.name.to_owned(), value);
-            }
-            Kind::List(_) | Kind::Map(_) if field.pointer => {
-                members.insert(field.name.to_owned(), Value::Null);
-            }
-            _ => {}
-        }
-    }
-    members
 }
 
 fn read_type(bytes: &[u8]) -> Result<(String, String), String> {
@@ -155,7 +122,7 @@ fn add(
         kind => {
             let value = read_value(table, kind, payload, depth)?;
             // Go writes every plain field; in JSON those that are empty are left out.
-            if field.pointer || !is_empty(&value) {
+            if field.pointer || field.is_written() || !is_empty(&value) {
                 members.insert(field.name.to_owned(), value);
             }
         }

@@ -24,6 +24,8 @@ pub(super) struct Field {
     pub(super) kind: Kind,
     /// Whether absence differs from being empty.
     pub(super) pointer: bool,
+    /// Whether Go writes it in JSON even if it is empty.
+    pub(super) always: bool,
 }
 
 /// The type of a field.
@@ -100,16 +102,20 @@ impl Table {
 }
 
 impl Field {
-    /// Parses ` 1 name type` with `?` behind the type of a pointer; `-` names nothing.
+    /// Whether it stands in JSON whatever its value, and its value is no message.
+    pub(super) fn is_written(&self) -> bool {
+        self.always && !matches!(self.kind, Kind::Message(_))
+    }
+
+    /// Parses ` 1 name type` with `?` or `!` behind the type; `-` names nothing.
     fn parse(line: &'static str) -> Option<(u64, Self)> {
         let mut words = line.split_whitespace();
         let (number, name, kind) = (words.next()?, words.next()?, words.next()?);
-        let (kind, pointer) = match kind.strip_suffix('?') {
-            Some(kind) => (kind, true),
-            None => (kind, false),
-        };
+        let pointer = kind.ends_with('?');
+        let always = kind.ends_with('!');
+        let kind = kind.trim_end_matches(['?', '!']);
         let name = if name == "-" { "" } else { name };
-        Some((number.parse().ok()?, Self { name, kind: Kind::parse(kind), pointer }))
+        Some((number.parse().ok()?, Self { name, kind: Kind::parse(kind), pointer, always }))
     }
 }
 

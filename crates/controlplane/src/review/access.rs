@@ -66,7 +66,9 @@ fn check(kind: &str, object: &Value, itself: bool) -> Vec<FieldError> {
     let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
     if resource.is_object() && path.is_object() {
         let why = "cannot be specified in combination with resourceAttributes";
-        errors.push(FieldError::invalid("spec.nonResourceAttributes", path, why));
+        // Go shows it as its internal type.
+        let shown = json!({"Path": text(path, "path"), "Verb": text(path, "verb")});
+        errors.push(FieldError::invalid("spec.nonResourceAttributes", &shown, why));
     }
     if !resource.is_object() && !path.is_object() {
         let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";

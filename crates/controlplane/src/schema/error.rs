@@ -27,6 +27,8 @@ pub(crate) struct FieldError {
 pub(crate) enum FieldErrorKind {
     /// A value must be given.
     Required,
+    /// A value names what is not there.
+    NotFound,
     /// A value that must be unique is there twice.
     Duplicate,
     /// A value breaks a rule.
@@ -49,6 +51,7 @@ impl FieldErrorKind {
     fn title(self) -> &'static str {
         match self {
             Self::Required => "Required value",
+            Self::NotFound => "Not found",
             Self::Duplicate => "Duplicate value",
             Self::Invalid | Self::TypeInvalid => "Invalid value",
             Self::NotSupported => "Unsupported value",
@@ -108,6 +111,11 @@ impl FieldError {
         Self::with_value(field, FieldErrorKind::TypeInvalid, value, detail)
     }
 
+    /// A value that names what is not there.
+    pub(crate) fn not_found(field: impl Display, value: &Value) -> Self {
+        Self::with_value(field, FieldErrorKind::NotFound, value, "")
+    }
+
     /// A value that is there twice.
     pub(crate) fn duplicate(field: impl Display, value: &Value) -> Self {
         Self::with_value(field, FieldErrorKind::Duplicate, value, "")
@@ -151,6 +159,7 @@ impl FieldError {
     pub(crate) fn reason(&self) -> &'static str {
         match self.kind {
             FieldErrorKind::Required => "FieldValueRequired",
+            FieldErrorKind::NotFound => "FieldValueNotFound",
             FieldErrorKind::Duplicate => "FieldValueDuplicate",
             FieldErrorKind::Invalid => "FieldValueInvalid",
             FieldErrorKind::NotSupported => "FieldValueNotSupported",

@@ -5,8 +5,10 @@
 
 use kube_cel::KubeCelExt as _;
 use kube_cel::cel::common::ast::IdedExpr;
+use kube_cel::cel::extractors::This;
+use kube_cel::cel::functions::string;
 use kube_cel::cel::objects::ValueType;
-use kube_cel::cel::{Context, ExecutionError, Value as Cel};
+use kube_cel::cel::{Context, ExecutionError, FunctionContext, Value as Cel};
 use serde_json::Value;
 
 use super::convert;
@@ -61,6 +63,11 @@ pub(crate) fn standard_context() -> Context<'static> {
     let mut context = Context::default().with_all();
     context.add_function("type", |value: Cel| -> Result<Cel, ExecutionError> {
         Ok(type_name(&value))
+    });
+    context.add_function("string", |ftx: &FunctionContext, This(this): This<Cel>| match this {
+        // The library does not know this one.
+        Cel::Bool(flag) => Ok(Cel::String(flag.to_string().into())),
+        other => string(ftx, This(other)),
     });
     for name in TYPES {
         context.add_variable_from_value(*name, Cel::String((*name).to_owned().into()));

@@ -15,13 +15,26 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&rewritten)
         .size_limit(SIZE_LIMIT)
         .build()
-        .map_err(|e| format!("error parsing regexp: {}", last_line(&e.to_string())))
+        .map_err(|e| format!("error parsing regexp: {}", in_go(pattern, last_line(&e.to_string()))))
 }
 
 /// `regex` draws the pattern above its explanation; only the explanation is wanted.
 fn last_line(text: &str) -> String {
     let line = text.lines().last().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()
+}
+
+/// Go's words for what is most often wrong.
+fn in_go(pattern: &str, why: String) -> String {
+    match why.as_str() {
+        "unclosed group" => format!("missing closing ): `{pattern}`"),
+        "unopened group" => format!("unexpected ): `{pattern}`"),
+        "repetition operator missing expression" => {
+            let operator: String = pattern.chars().take(1).collect();
+            format!("missing argument to repetition operator: `{operator}`")
+        }
+        _ => why,
+    }
 }
 
 /// Translates the pattern from Go's to the crate's dialect.

@@ -217,7 +217,9 @@ pub(crate) fn parse(source: &str) -> Result<IdedExpr, String> {
         return Err("ERROR: <input>:-1:0: expression is too large".to_owned());
     }
     let parsed = Parser::default().enable_optional_syntax(true).parse(source);
-    parsed.map(infer::with_bindings).map_err(|errors| errors.to_string())
+    let mut tree = parsed.map_err(|errors| errors.to_string())?;
+    expression::repair_signs(&mut tree, source);
+    Ok(infer::with_bindings(tree))
 }
 
 /// Counts what can nest, outside of string literals.

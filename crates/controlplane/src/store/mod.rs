@@ -97,6 +97,7 @@ impl Store {
 
     /// Makes one change, or says why not. Returns when it is durable and seen by readers.
     pub(crate) async fn commit(&self, change: Change) -> Result<Arc<Event>, Refusal> {
+        check_size(&change)?;
         match &self.writer {
             Writer::Direct(turn) => self.commit_direct(turn, change),
             Writer::Grouped(group) => group.submit(change).await.unwrap_or_else(|_| Err(closed())),
@@ -105,6 +106,7 @@ impl Store {
 
     /// [`Store::commit`] for threads that are not async.
     pub(crate) fn commit_blocking(&self, change: Change) -> Result<Arc<Event>, Refusal> {
+        check_size(&change)?;
         match &self.writer {
             Writer::Direct(turn) => self.commit_direct(turn, change),
             Writer::Grouped(group) => wait(group.submit(change)).unwrap_or_else(|_| Err(closed())),
@@ -225,6 +227,13 @@ impl Shared {
 /// which then must not make the future wait for its turn either.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     futures::executor::block_on(tokio::task::unconstrained(future))
+}
+
+/// The most bytes of one object, as in etcd.
+const MOST_BYTES: usize = 3 << 19;
+
+fn check_size(change: &Change) -> Result<(), Refusal> {
+    if change.draft.len() > MOST_BYTES { Err(Refusal::TooLarge) } else { Ok(()) }
 }
 
 fn closed() -> Refusal {

@@ -96,6 +96,11 @@ impl Draft {
         Self { head, tail, rest, meta: Meta::of(value) }
     }
 
+    /// How many bytes it has, but for its revision.
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
     /// The object at `revision`.
     pub(crate) fn seal(self, revision: u64) -> Object {
         let mut json = self.head;

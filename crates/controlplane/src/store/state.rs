@@ -71,6 +71,8 @@ pub(crate) enum Refusal {
     Moved,
     /// The object that must exist (see [`Change::within`]) does not.
     Homeless,
+    /// The object is larger than what etcd takes.
+    TooLarge,
     /// The log could not keep the change; says why.
     Unkept(String),
 }

@@ -138,7 +138,7 @@ const EVENT: &[Column] = &[
     Column("Message", "string", 0, Made(|o, _| json!(text(&o["message"]).trim()))),
     Column("First Seen", "string", 1, Made(first_seen)),
     Column("Count", "string", 1, Made(count)),
-    NAME,
+    Column("Name", "string", 1, Text("/metadata/name")),
 ];
 
 const POD: &[Column] = &[
@@ -344,6 +344,7 @@ const CRON: &[Column] = &[
     SELECTOR,
 ];
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn others(plural: &str) -> &'static [Column] {
     match plural {
         "leases" => &[NAME, Column("Holder", "string", 0, Text("/spec/holderIdentity")), AGE],
@@ -400,6 +401,26 @@ fn others(plural: &str) -> &'static [Column] {
             Column("Groups", "string", 1, Made(|o, _| subjects(o, "Group"))),
             Column("ServiceAccounts", "string", 1, Made(|o, _| subjects(o, "ServiceAccount"))),
         ],
+        "csidrivers" => &[
+            NAME,
+            Column("AttachRequired", "boolean", 0, Flag("/spec/attachRequired", true)),
+            Column("PodInfoOnMount", "boolean", 0, Flag("/spec/podInfoOnMount", false)),
+            Column("StorageCapacity", "boolean", 0, Flag("/spec/storageCapacity", false)),
+            Column("TokenRequests", "string", 0, Made(token_requests)),
+            Column("RequiresRepublish", "boolean", 0, Flag("/spec/requiresRepublish", false)),
+            Column("Modes", "string", 0, Made(modes)),
+            AGE,
+        ],
+        "prioritylevelconfigurations" => &[
+            NAME,
+            Column("Type", "string", 0, Text("/spec/type")),
+            Column("NominalConcurrencyShares", "string", 0, Made(shares)),
+            Column("Queues", "string", 0, Made(|o, _| queue(o, "queues"))),
+            Column("HandSize", "string", 0, Made(|o, _| queue(o, "handSize"))),
+            Column("QueueLengthLimit", "string", 0, Made(|o, _| queue(o, "queueLengthLimit"))),
+            AGE,
+        ],
+        "runtimeclasses" => &[NAME, Column("Handler", "string", 0, Text("/handler")), AGE],
         "storageclasses" => &[
             NAME,
             Column("Provisioner", "string", 0, Text("/provisioner")),
@@ -448,4 +469,30 @@ fn rare(plural: &str) -> &'static [Column] {
         ],
         _ => DEFAULT,
     }
+}
+
+/// How much of the server a level of priority gets.
+fn shares(object: &Value, _: Timestamp) -> Value {
+    let shares = &object["spec"]["limited"]["nominalConcurrencyShares"];
+    if shares.is_null() { json!("<none>") } else { shares.clone() }
+}
+
+/// How a level of priority lets requests wait.
+fn queue(object: &Value, key: &str) -> Value {
+    let queuing = &object["spec"]["limited"]["limitResponse"]["queuing"][key];
+    if queuing.is_null() { json!("<none>") } else { queuing.clone() }
+}
+
+/// Whom a driver of volumes asks tokens for.
+fn token_requests(object: &Value, _: Timestamp) -> Value {
+    let requests = object["spec"]["tokenRequests"].as_array().cloned().unwrap_or_default();
+    let audiences: Vec<_> = requests.iter().filter_map(|it| it["audience"].as_str()).collect();
+    json!(if audiences.is_empty() { "<unset>".to_owned() } else { audiences.join(",") })
+}
+
+/// The life cycles of volumes that a driver knows.
+fn modes(object: &Value, _: Timestamp) -> Value {
+    let modes = object["spec"]["volumeLifecycleModes"].as_array().cloned().unwrap_or_default();
+    let modes: Vec<_> = modes.iter().filter_map(Value::as_str).collect();
+    json!(if modes.is_empty() { "<none>".to_owned() } else { modes.join(",") })
 }

@@ -9,7 +9,7 @@ mod workload;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::catalog::{Column, Resource};
+use crate::catalog::{AGE_COLUMN, Column, NAME_COLUMN, Resource};
 use jsonpath::JsonPath;
 
 /// What the rows of a table say of their objects.
@@ -98,19 +98,7 @@ impl Table<'_> {
     }
 
     fn with_object(&self, cells: &[Value], object: &Value, api_version: &str) -> Value {
-        let mut row = json!({"cells": cells});
-        match self.include {
-            Include::None => {}
-            Include::Object => row["object"] = object.clone(),
-            Include::Metadata => {
-                row["object"] = json!({
-                    "kind": "PartialObjectMetadata",
-                    "apiVersion": api_version,
-                    "metadata": object["metadata"],
-                });
-            }
-        }
-        row
+        row_of(cells, object, (self.include, api_version))
     }
 
     fn cell(&self, kind: &str, value: &Value) -> Value {
@@ -129,6 +117,62 @@ impl Table<'_> {
             _ => Value::Null,
         }
     }
+}
+
+/// A Scale as the one row of a table.
+pub(crate) fn of_scale(
+    scale: &Value,
+    include: Include,
+    api_version: &str,
+    now: Timestamp,
+) -> Value {
+    let columns = [
+        ("Name", "string", NAME_COLUMN),
+        (
+            "Desired",
+            "integer",
+            "replicas is the desired number of instances for the scaled object.",
+        ),
+        (
+            "Available",
+            "integer",
+            "replicas is the actual number of observed instances of the scaled object.",
+        ),
+        ("Age", "string", AGE_COLUMN),
+    ];
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|(name, kind, about)| {
+            json!({"name": name, "type": kind, "format": "", "description": about, "priority": 0})
+        })
+        .collect();
+    let count = |part: &str| scale[part]["replicas"].as_i64().unwrap_or(0);
+    let made = scale["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+    let cells = [
+        scale["metadata"]["name"].clone(),
+        json!(count("spec")),
+        json!(count("status")),
+        json!(age::age(made, now)),
+    ];
+    let row = row_of(&cells, scale, (include, api_version));
+    table(api_version, &json!(columns), &json!([row]))
+}
+
+/// A row, with as much of its object as is wanted.
+fn row_of(cells: &[Value], object: &Value, (include, api_version): (Include, &str)) -> Value {
+    let mut row = json!({"cells": cells});
+    match include {
+        Include::None => row["object"] = Value::Null,
+        Include::Object => row["object"] = object.clone(),
+        Include::Metadata => {
+            row["object"] = json!({
+                "kind": "PartialObjectMetadata",
+                "apiVersion": api_version,
+                "metadata": object["metadata"],
+            });
+        }
+    }
+    row
 }
 
 fn table(api_version: &str, columns: &Value, rows: &Value) -> Value {

@@ -36,6 +36,8 @@ impl Backend {
             controllers: vec![
                 "garbage-collector-controller",
                 "namespace-controller",
+                "persistentvolume-protection-controller",
+                "persistentvolumeclaim-protection-controller",
                 "root-ca-certificate-publisher-controller",
                 "serviceaccount-controller",
             ],

@@ -21,6 +21,8 @@ pub(crate) struct Normal {
     uid: Regex,
     time: Regex,
     generated: Regex,
+    revision: Regex,
+    address: Regex,
 }
 
 impl Normal {
@@ -31,7 +33,9 @@ impl Normal {
             seen: HashMap::new(),
             uid: regex(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"),
             time: regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),
-            generated: regex(r"(gen-)[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
+            generated: regex(r"([Gg]en[-_])[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
+            revision: regex(r#"(in record \(|current: |\\"resourceVersion\\":\\")\d+"#),
+            address: regex(r"^10\.\d+\.\d+\.\d+$"),
         }
     }
 
@@ -84,13 +88,26 @@ impl Normal {
         {
             ages(rows);
         }
-        for (key, value) in members.iter_mut() {
-            let key = key.clone();
-            self.value(&key, value);
+        self.keys(members);
+        // In an order that does not depend on the server, so that what is numbered gets the same number.
+        let mut names: Vec<String> = members.keys().cloned().collect();
+        names.sort();
+        for key in names {
+            self.value(&key, &mut members[&key]);
         }
         if let Some(entries) = members.get_mut("managedFields").and_then(Value::as_array_mut) {
             // Their order depends on times.
             entries.sort_by_key(Value::to_string);
+        }
+    }
+
+    /// Names of members may hold what differs, as `k:{"uid":…}` does.
+    fn keys(&mut self, members: &mut Map<String, Value>) {
+        if members.keys().any(|key| self.uid.is_match(key)) {
+            let named = std::mem::take(members).into_iter();
+            *members = named
+                .map(|(key, value)| (self.uid.replace_all(&key, "<uid>").into_owned(), value))
+                .collect();
         }
     }
 
@@ -110,6 +127,8 @@ impl Normal {
             text = text.replace(&found, &name);
         }
         let text = self.time.replace_all(&text, "<time>");
+        let text = self.revision.replace_all(&text, "$1<revision>");
+        let text = if key == "cells" { self.address.replace(&text, "<address>") } else { text };
         self.generated.replace_all(&text, "$1<generated>").into_owned()
     }
 

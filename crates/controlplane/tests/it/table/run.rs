@@ -42,10 +42,16 @@ impl Run<'_> {
             return;
         }
         let body = json!({"metadata": {"name": format!("ns-{}", self.id)}}).to_string();
-        let request =
-            Request::post("/api/v1/namespaces").header("Content-Type", "application/json");
-        let reply = self.backend.send(request.body(body.into()).unwrap()).await;
-        assert!(reply.code == 201, "{}: {:?}", self.id, reply.body);
+        // A busy kube-apiserver may give up on a request that etcd is slow about.
+        loop {
+            let request =
+                Request::post("/api/v1/namespaces").header("Content-Type", "application/json");
+            let reply = self.backend.send(request.body(body.clone().into()).unwrap()).await;
+            if matches!(reply.code, 201 | 409) {
+                break;
+            }
+            assert!(reply.code >= 500, "{}: {:?}", self.id, reply.body);
+        }
         // What kube-controller-manager puts into it must be there before anything is compared.
         let paths = ["serviceaccounts/default", "configmaps/kube-root-ca.crt"];
         let made = if matches!(self.backend, Backend::Embedded { .. }) { 1 } else { 2 };
