@@ -11,7 +11,7 @@ use kube::{
 
 use super::flag;
 
-/// The cluster and the namespace in it.
+/// The namespace of an object of Flux, and the cluster.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 #[group(skip)]
@@ -26,6 +26,15 @@ pub(super) struct Arguments {
         value_name = "NAME"
     )]
     pub(super) namespace: String,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+/// The cluster, and as whom it is asked.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cluster")]
+#[group(skip)]
+pub(super) struct Access {
     /// Kubeconfig to use instead of KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -43,7 +52,7 @@ pub(super) struct Arguments {
     pub(super) timeout: Duration,
 }
 
-impl Arguments {
+impl Access {
     /// A client for the cluster.
     pub(super) async fn client(&self) -> Result<Client> {
         let mut config = self.config().await?;

@@ -155,8 +155,8 @@ impl Kind {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Request { kind, one, with_source, more } = arguments.kind.request();
-    let client = one.cluster.client().await?;
-    let deadline = Instant::now() + one.cluster.timeout;
+    let client = one.cluster.access.client().await?;
+    let deadline = Instant::now() + one.cluster.access.timeout;
     let run = Run { client, deadline, more };
     run.reconcile(kind, &one.cluster.namespace, &one.name, with_source).await?;
     Ok(ExitCode::SUCCESS)

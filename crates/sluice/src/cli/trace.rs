@@ -49,10 +49,10 @@ const APPLIERS: [Applier; 2] = [
 const OWNERS: usize = 20;
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let client = arguments.cluster.client().await?;
+    let client = arguments.cluster.access.client().await?;
     let work = traced(&client, &arguments);
-    let Ok(texts) = tokio::time::timeout(arguments.cluster.timeout, work).await else {
-        bail!("it took longer than {:?}; --timeout allows more", arguments.cluster.timeout);
+    let Ok(texts) = tokio::time::timeout(arguments.cluster.access.timeout, work).await else {
+        bail!("it took longer than {:?}; --timeout allows more", arguments.cluster.access.timeout);
     };
     Term::detect().line(texts?.join("\n---\n").trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)

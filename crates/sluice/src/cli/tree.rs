@@ -62,12 +62,13 @@ struct Node {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Kind::Kustomization(Kustomization { name, compact, output, cluster }) = arguments.kind;
-    let client = cluster.client().await?;
+    let client = cluster.access.client().await?;
     let mut walk = Walk { client, compact, seen: HashSet::new() };
     let group = "kustomize.toolkit.fluxcd.io".to_owned();
     let id = Id { group, kind: "Kustomization".into(), namespace: cluster.namespace, name };
-    let Ok(tree) = tokio::time::timeout(cluster.timeout, walk.kustomization(id)).await else {
-        bail!("it took longer than {:?}; --timeout allows more", cluster.timeout);
+    let Ok(tree) = tokio::time::timeout(cluster.access.timeout, walk.kustomization(id)).await
+    else {
+        bail!("it took longer than {:?}; --timeout allows more", cluster.access.timeout);
     };
     let tree = tree?;
     let text = match output {

@@ -8,6 +8,7 @@
 
 mod demo;
 mod election;
+mod helm;
 mod kustomization;
 mod kustomize;
 mod manual;

@@ -33,10 +33,10 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Arguments { files, dry_run, cluster } = arguments;
-    let client = if *dry_run { None } else { Some(cluster.client().await?) };
+    let client = if *dry_run { None } else { Some(cluster.access.client().await?) };
     let files = Files { arguments: files, namespace: &cluster.namespace, client };
-    let Ok(objects) = tokio::time::timeout(cluster.timeout, built(&files)).await else {
-        bail!("it took longer than {:?}; --timeout allows more", cluster.timeout);
+    let Ok(objects) = tokio::time::timeout(cluster.access.timeout, built(&files)).await else {
+        bail!("it took longer than {:?}; --timeout allows more", cluster.access.timeout);
     };
     let mut text = String::new();
     for object in objects? {

@@ -53,12 +53,12 @@ pub(super) struct Arguments {
 /// Prints the changes; whether there are any.
 pub(super) async fn run(arguments: &Arguments) -> Result<bool> {
     let Arguments { files, cluster, .. } = arguments;
-    let client = cluster.client().await?;
+    let client = cluster.access.client().await?;
     let target = Cluster::new(client.clone(), Arc::new(Kinds::default()), CONTROLLER);
     let files = Files { arguments: files, namespace: &cluster.namespace, client: Some(client) };
     let diff = Diff { files, cluster: target, term: Term::detect() };
-    let Ok(changed) = tokio::time::timeout(cluster.timeout, diff.all()).await else {
-        bail!("it took longer than {:?}; --timeout allows more", cluster.timeout);
+    let Ok(changed) = tokio::time::timeout(cluster.access.timeout, diff.all()).await else {
+        bail!("it took longer than {:?}; --timeout allows more", cluster.access.timeout);
     };
     changed
 }

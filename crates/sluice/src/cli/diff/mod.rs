@@ -1,7 +1,7 @@
 //! `sluice diff`: what local files would change in the cluster.
 
 mod kustomization;
-mod report;
+pub(super) mod report;
 mod text;
 
 use std::{io::Write as _, process::ExitCode};
@@ -27,9 +27,13 @@ enum Kind {
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match arguments.kind {
+    ended(match arguments.kind {
         Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
-    };
+    })
+}
+
+/// The end of a comparison: whether there are changes, or why nobody knows.
+pub(super) fn ended(outcome: anyhow::Result<bool>) -> ExitCode {
     let mut err = std::io::stderr();
     match outcome {
         Ok(false) => ExitCode::SUCCESS,

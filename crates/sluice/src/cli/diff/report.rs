@@ -21,7 +21,7 @@ enum Detail {
 }
 
 /// Tells how `to` differs from `from`.
-pub(super) fn report(from: &Value, to: &Value) -> String {
+pub(in crate::cli) fn report(from: &Value, to: &Value) -> String {
     let mut differences = Vec::new();
     compare("", from, to, &mut differences);
     let mut report = String::new();

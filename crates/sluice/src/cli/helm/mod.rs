@@ -1,9 +1,11 @@
-//! `sluice helm`: Helm's commands that need no cluster, with Helm's flags and output.
+//! `sluice helm`: Helm's commands that change nothing, with Helm's flags and output.
 
+mod diff;
+pub(super) mod fetch;
 mod lint;
-mod outside;
-mod source;
-mod template;
+pub(super) mod outside;
+pub(super) mod source;
+pub(super) mod template;
 mod value;
 
 use std::io::Write as _;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-/// Render and check Helm charts, with Helm's flags and output
+/// Render, check and compare Helm charts, with Helm's flags and output
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -22,12 +24,14 @@ pub(super) struct Arguments {
 enum Verb {
     Template(Box<template::Arguments>),
     Lint(Box<lint::Arguments>),
+    Diff(Box<diff::Arguments>),
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.verb {
         Verb::Template(arguments) => template::run(&arguments),
         Verb::Lint(arguments) => lint::run(&arguments),
+        Verb::Diff(arguments) => return diff::run(&arguments),
     };
     match result {
         Ok(code) => code,

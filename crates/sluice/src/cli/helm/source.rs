@@ -5,11 +5,24 @@ use std::path::Path;
 
 use helm::chart::{Chart, File, MAX_CHART_BYTES, MAX_FILE_BYTES, Rules};
 
+use super::fetch;
+
 /// How deep folders are followed: links can make circles.
 const MAX_DEPTH: usize = 64;
 
+/// The chart at a path, or fetched from where the flags say.
+pub(super) fn find(chart: &str, flags: &fetch::Flags) -> Result<Chart, String> {
+    if !flags.is_remote(chart) {
+        return self::chart(chart);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let archive = runtime.block_on(flags.fetch(chart))?;
+    Chart::from_archive(&archive).map_err(|error| error.to_string())
+}
+
 /// Reads the chart at a path.
-pub(super) fn chart(path: &str) -> Result<Chart, String> {
+pub(crate) fn chart(path: &str) -> Result<Chart, String> {
     let meta = std::fs::metadata(path).map_err(|_| missing(path))?;
     if meta.is_dir() {
         return Chart::from_folder(folder(Path::new(path))?).map_err(|error| error.to_string());
@@ -41,8 +54,8 @@ fn missing(path: &str) -> String {
         return format!("path {path:?} not found");
     }
     format!(
-        "path {path:?} not found: charts are read from folders and .tgz files; fetch one of a \
-         repository first"
+        "path {path:?} not found: charts are read from folders and .tgz files, or fetched from --repo \
+         URL and oci:// addresses"
     )
 }
 

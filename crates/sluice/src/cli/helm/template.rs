@@ -14,7 +14,7 @@ use helm::render::{self, Failure, Options, Rendered};
 use regex::Regex;
 
 use super::outside::Machine;
-use super::{print, source, value, warn};
+use super::{fetch, print, source, value, warn};
 
 /// Locally render templates
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// Name of the release, if the chart follows; otherwise the chart
     #[arg(value_name = "NAME")]
     first: String,
-    /// Folder or .tgz of the chart
+    /// Folder or .tgz of the chart, its name in --repo, or its oci:// address
     #[arg(value_name = "CHART")]
     second: Option<String>,
     /// Namespace scope for this request
@@ -31,6 +31,8 @@ pub(super) struct Arguments {
     namespace: String,
     #[command(flatten)]
     values: value::Flags,
+    #[command(flatten)]
+    fetch: fetch::Flags,
     /// Only show manifests rendered from the given templates
     #[arg(short, long, value_name = "TEMPLATE")]
     show_only: Vec<String>,
@@ -85,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let options = arguments.options()?;
     let (name, path) = arguments.name_and_chart()?;
     let values = arguments.values.values()?;
-    let chart = source::chart(path)?;
+    let chart = source::find(path, &arguments.fetch)?;
     check(&chart)?;
     let options = Options { release: render::Release { name, ..options.release }, ..options };
     let name_error = helm::release::check_name(&options.release.name);
@@ -101,7 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
 }
 
 /// What cannot be installed: libraries, and charts that lack others.
-fn check(chart: &Chart) -> Result<(), String> {
+pub(in crate::cli) fn check(chart: &Chart) -> Result<(), String> {
     let kind = &chart.metadata.kind;
     if !matches!(&**kind, "" | "application") {
         return Err(format!("{kind} charts are not installable"));

@@ -1,6 +1,7 @@
 //! `sluice kustomize`: kustomize's command line, as far as it builds.
 
 mod build;
+mod chart;
 mod disk;
 mod remote;
 

@@ -35,11 +35,10 @@ impl Remote {
                     bail!("hit {timeout}s timeout running 'git fetch'; `?timeout=` raises it")
                 })
             }
-            Question::Chart(chart) => Ok(Answer::Failed(format!(
-                "chart {} cannot be inflated yet; render it with `helm template` and name the file in \
-                 `resources`",
-                chart.name
-            ))),
+            Question::Chart(chart) => {
+                let text = runtime.block_on(super::chart::inflate(chart));
+                text.map(|text| Answer::Text(text.into_bytes()))
+            }
             _ => bail!("cannot answer {question}"),
         };
         runtime.shutdown_background();
