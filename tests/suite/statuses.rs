@@ -16,7 +16,8 @@ use scenarios::{Backend, World};
 use serde_json::{Value, json};
 
 /// Scenarios whose kinds have a controller here.
-const OURS: [&str; 8] = ["img-", "pol-", "auto-", "git-", "oci-", "helmrepo-", "helmchart-", "ks-"];
+const OURS: [&str; 9] =
+    ["img-", "pol-", "auto-", "git-", "oci-", "helmrepo-", "helmchart-", "ks-", "hr-"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statuses_are_upstreams() {
@@ -254,6 +255,7 @@ fn depends_on_order(row: &str) -> bool {
 fn version(kind: &str) -> &'static str {
     match kind {
         "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
+        "HelmRelease" => "helm.toolkit.fluxcd.io/v2",
         "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket" => {
             "source.toolkit.fluxcd.io/v1"
         }
@@ -266,8 +268,19 @@ fn uncounted(mut object: Value) -> Value {
     let history = object.pointer_mut("/status/history").and_then(Value::as_array_mut);
     for entry in history.into_iter().flatten() {
         let tried = entry["totalReconciliations"].as_i64().is_some_and(|times| times > 0);
-        entry["totalReconciliations"] = json!(tried);
-        entry["lastReconciledDuration"] = json!("<duration>");
+        if entry.get("totalReconciliations").is_some() {
+            entry["totalReconciliations"] = json!(tried);
+            entry["lastReconciledDuration"] = json!("<duration>");
+        }
+    }
+    if let Some(took) = object.pointer_mut("/status/lastAttemptedReleaseActionDuration") {
+        *took = json!("<duration>");
+    }
+    // Those that grow with time count for being there.
+    if let Some(failures) = object.pointer_mut("/status/failures")
+        && failures.as_i64().is_some_and(|failures| failures > 2)
+    {
+        *failures = json!("many");
     }
     object
 }
@@ -305,7 +318,7 @@ fn normal(value: &Value) -> Value {
             (r"sha256:[0-9a-f]{64}", "sha256:<digest>"),
             (r"\b[0-9a-f]{40}\b", "<commit>"),
             (r"commit '[0-9a-f]{7}'", "commit '<commit>'"),
-            (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
+            (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
             (r"retrying in \S+", "retrying in <duration>"),
             (r"\b(in|of|after) (\d+h)?(\d+m)?\d[\d.]*(ms|µs|s)\b", "$1 <duration>"),
             (r"YAML from /artifact[^\s:]*", "YAML from <tmp>"),

@@ -100,6 +100,15 @@ impl Cluster {
         self.kinds.describe(&self.client, &entry.id, &entry.version).await
     }
 
+    /// The client that is seen through.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
     pub(crate) fn field_manager(&self) -> &str {
         &self.field_manager
     }
@@ -149,7 +158,7 @@ impl Cluster {
         }
     }
 
-    async fn collection(&self, entry: &Entry) -> Result<String, Refusal> {
+    pub(crate) async fn collection(&self, entry: &Entry) -> Result<String, Refusal> {
         self.kinds.collection(&self.client, &entry.id, &entry.version).await
     }
 }

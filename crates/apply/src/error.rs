@@ -92,7 +92,16 @@ impl Refusal {
         Self { no_match: true, message, ..Self::default() }
     }
 
-    pub(crate) fn is_no_match(&self) -> bool {
+    /// There is no such object, in the API server's words.
+    pub fn not_found(id: &Id) -> Self {
+        let dot = if id.group.is_empty() { "" } else { "." };
+        let (kind, group) = (id.kind.to_lowercase(), &id.group);
+        let message = format!("{kind}s{dot}{group} {:?} not found", id.name);
+        Self { code: Some(404), reason: "NotFound".to_owned(), message, ..Self::default() }
+    }
+
+    /// Whether the kind is not served.
+    pub fn is_no_match(&self) -> bool {
         self.no_match
     }
 

@@ -61,6 +61,18 @@ impl Kinds {
         Ok(ApiResource { group, version: version.to_owned(), api_version, kind, plural })
     }
 
+    /// Whether a kind lives in namespaces.
+    pub(crate) async fn is_namespaced(
+        &self,
+        client: &Client,
+        id: &Id,
+        version: &str,
+    ) -> Result<bool, Refusal> {
+        let resource = self.resource(client, &base(&id.group, version), &id.kind).await?;
+        let missing = || Refusal::no_match(&id.kind, &api_version(&id.group, version));
+        Ok(resource.ok_or_else(missing)?.namespaced)
+    }
+
     /// The version of a group that is served for a kind nobody named a version for.
     pub(crate) async fn preferred(&self, client: &Client, group: &str) -> Result<String, Refusal> {
         if group.is_empty() {

@@ -13,7 +13,8 @@
 //!   a parked object holds its references and a time.
 //! - A turn never starts from a state older than what this process wrote.
 //! - Only the kit writes Ready, Reconciling, Stalled, `observedGeneration` and
-//!   `lastHandledReconcileAt`, and only if something differs, never over a newer version.
+//!   `lastHandledReconcileAt`, and only if something differs, never over a newer version. What the
+//!   first three say is its own, too, but for kinds that have [rules](Verdict::Own) of their own.
 //! - A panic in a turn is a failure of that object and of nothing else.
 //! - Nobody else asks what time it is ([`clock`]).
 //!

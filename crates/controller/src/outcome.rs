@@ -116,6 +116,16 @@ pub enum Verdict {
         /// Message of Stalled and Ready.
         message: String,
     },
+    /// Ready, Reconciling and Stalled are in the report's status, by rules of the kind's own; no
+    /// event is made of them.
+    Own {
+        /// Whether the generation counts as observed.
+        observed: bool,
+        /// Whether the run came to an end, so that a request counts as handled.
+        finished: bool,
+        /// When to run again; after a delay that doubles from run to run when absent.
+        next: Option<Next>,
+    },
 }
 
 /// When an object runs again, besides when its spec, a request or a reference changes.
@@ -282,6 +292,10 @@ pub(crate) fn settle(
             conditions.set(Claim { kind: READY, status: "False", reason, message: &message });
             let event = Some(Event::error(reason, message));
             Outcome { observed: true, finished: true, then: Then::Next(Next::Idle), event }
+        }
+        Verdict::Own { observed, finished, next } => {
+            let then = next.map_or(Then::Retry, Then::Next);
+            Outcome { observed, finished, then, event: None }
         }
     };
     match remarks.telling {

@@ -32,6 +32,9 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// ImageRepository and ImagePolicy do and ImageUpdateAutomation does not.
     const ACKNOWLEDGES_SUSPENDED: bool = true;
 
+    /// Whether a suspended object's generation counts as observed, as HelmRelease's does.
+    const OBSERVES_SUSPENDED: bool = false;
+
     /// How long an object waits for further changes of its references after one woke it, so that
     /// many changes at once make one run. At most a hundred times as long; zero runs at once.
     const SETTLE: Duration = Duration::ZERO;

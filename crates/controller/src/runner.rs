@@ -348,6 +348,9 @@ impl<R: Reconcile> Run<'_, R> {
         if let Some(requested) = requested.filter(|_| R::ACKNOWLEDGES_SUSPENDED) {
             status.set_last_handled_reconcile_at(requested.clone());
         }
+        if R::OBSERVES_SUSPENDED {
+            status.set_observed_generation(object.meta().generation.unwrap_or_default());
+        }
         if status != before
             && let Err(error) = writer.status(json!(status)).await
         {
@@ -378,10 +381,13 @@ impl<R: Reconcile> Run<'_, R> {
         };
         self.memo = turn.take_memo();
         match result {
-            Ok(()) => match turn.writer.remove_finalizer().await {
-                Ok(()) | Err(Unwritten::Gone) => idle(),
-                Err(error) => self.unwritten(error),
-            },
+            Ok(()) => {
+                self.tell(object, None, turn.take_told());
+                match turn.writer.remove_finalizer().await {
+                    Ok(()) | Err(Unwritten::Gone) => idle(),
+                    Err(error) => self.unwritten(error),
+                }
+            }
             Err(stop) => self.end(object, turn, stop).await,
         }
     }
@@ -433,7 +439,11 @@ impl<R: Reconcile> Run<'_, R> {
         let empty = Vec::new();
         let before = object.status().map_or(&empty[..], Status::conditions);
         turn.conditions.now = self.runner.host.clock.now();
-        turn.adopt(status.conditions());
+        match verdict {
+            Verdict::Own { .. } => turn.conditions.list = status.conditions().to_vec(),
+            _ => turn.adopt(status.conditions()),
+        }
+        let events = turn.take_told().into_iter().chain(events).collect();
         let remarks = Remarks { news, steady, metadata, telling };
         let outcome = settle(verdict, before, &mut turn.conditions, remarks);
         status.conditions_mut().clone_from(&turn.conditions.list);

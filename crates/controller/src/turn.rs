@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::condition::{self, Claim, Conditions};
 use crate::patch::{Unwritten, Writer};
-use crate::{Key, Stop};
+use crate::{Event, Key, Stop};
 
 /// `observedGeneration` before the first run: the default of every kind's status.
 const NONE_OBSERVED: i64 = -1;
@@ -34,6 +34,8 @@ pub struct Turn {
     /// The status without the conditions of this run.
     status: Value,
     pub(crate) writer: Writer,
+    /// What happened, to be told when the run has ended.
+    told: Vec<Event>,
 }
 
 /// What the runner knows when a turn begins.
@@ -63,6 +65,7 @@ impl Turn {
             },
             status: as_value(&status),
             writer,
+            told: Vec::new(),
         };
         let message = turn.default_message();
         turn.mark_progress(&message, false);
@@ -205,6 +208,16 @@ impl Turn {
     pub fn stage(&mut self, status: &impl Status) {
         self.status = as_value(status);
         self.adopt(status.conditions());
+    }
+
+    /// Tells something when the run has ended, before the events of its report. For who has no
+    /// report: [`finalize`](crate::Reconcile::finalize).
+    pub fn tell(&mut self, event: Event) {
+        self.told.push(event);
+    }
+
+    pub(crate) fn take_told(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.told)
     }
 
     /// Takes over the conditions of a report that are not the kit's own.

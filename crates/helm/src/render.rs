@@ -120,6 +120,27 @@ impl Rendered {
     }
 }
 
+/// Leaves the subcharts that are on with these values, under their aliases, as rendering does.
+///
+/// # Errors
+/// With Helm's text.
+pub fn choose(chart: &mut Chart, values: &Values) -> Result<(), Error> {
+    enable::process(chart, values, &mut Vec::new())
+}
+
+/// The values that a chart's templates see: the user's over the defaults of the charts.
+///
+/// # Errors
+/// With Helm's text.
+pub fn coalesced(chart: &Chart, values: &Values) -> Result<Values, Error> {
+    coalesce(chart, values.clone(), Nulls::Drop, &mut Vec::new())
+}
+
+/// Merges tables as Helm reuses values: `values` win over `below`, and a null takes a default away.
+pub fn reuse(values: &mut Values, below: Values) {
+    crate::values::merge_tables(values, below, Nulls::Drop, &mut Vec::new());
+}
+
 /// The files below `crds/` of a chart and of those in it, which are installed as they are.
 pub fn crds(chart: &Chart) -> Vec<(String, String)> {
     let mut found = Vec::new();

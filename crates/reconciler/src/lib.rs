@@ -3,6 +3,7 @@
 //! ```text
 //! Git, registries, charts, buckets ──> source ──> artifacts on disk, told in the status
 //! artifacts ──> kustomization ──> objects in a cluster, told in the inventory
+//! charts ──> helm_release ──> releases in a cluster, told in Helm's records
 //! ```
 //!
 //! Invariants: controllers meet in API objects and in the artifact store, never in each other; what a
@@ -11,6 +12,7 @@
 //! It knows neither Git's wire (`git`) nor how artifacts are kept (`artifact`).
 
 mod fetch;
+pub mod helm_release;
 pub mod kustomization;
 pub mod source;
 mod target;

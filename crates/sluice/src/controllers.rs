@@ -14,6 +14,7 @@ use http_client::Pool;
 use kube::{Client, api::ApiResource};
 use reconciler::{
     Fetcher,
+    helm_release::{self, HelmReleaseReconciler},
     kustomization::{self, KustomizationReconciler},
     source::{
         self, ArtifactGeneratorReconciler, BucketReconciler, GitRepositoryReconciler,
@@ -24,7 +25,7 @@ use reflector::{PolicyReconciler, RepositoryReconciler};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::token::Counter;
+use crate::{cli::Machine, token::Counter};
 
 /// What the controllers are started with.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Setup {
     pub source_host: Option<String>,
     /// How Kustomizations behave.
     pub kustomization: kustomization::Options,
+    /// How HelmReleases behave.
+    pub helm_release: helm_release::Options,
     /// How artifacts are kept, and where they are said to be served.
     pub artifact: artifact::Options,
     /// SSH settings and the name that Git servers are told.
@@ -67,6 +70,7 @@ impl Setup {
             generator: artifact_generator::Options::default(),
             source_host: None,
             kustomization: kustomization::Options::default(),
+            helm_release: helm_release::Options::default(),
             artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
@@ -140,10 +144,11 @@ pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
 }
 
 /// Upstream's names of the controllers that this binary has.
-pub(crate) const NAMES: [&str; 5] = [
+pub(crate) const NAMES: [&str; 6] = [
     source::CONTROLLER,
     artifact_generator::CONTROLLER,
     kustomization::CONTROLLER,
+    helm_release::CONTROLLER,
     reflector::CONTROLLER,
     automation::CONTROLLER,
 ];
@@ -169,6 +174,10 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
     if setup.wants(kustomization::CONTROLLER) {
         let context = shared.kustomization(setup)?;
         controllers.push(Controller::new(KustomizationReconciler::new(context, host)));
+    }
+    if setup.wants(helm_release::CONTROLLER) {
+        let context = shared.helm_release(setup)?;
+        controllers.push(Controller::new(HelmReleaseReconciler::new(context, host)));
     }
     if setup.wants(reflector::CONTROLLER) {
         let context = shared.reflector(setup)?;
@@ -256,6 +265,16 @@ impl Shared {
             fetcher: self.fetcher(setup)?,
             kinds: Arc::default(),
             options: Arc::new(setup.kustomization.clone()),
+        })
+    }
+
+    fn helm_release(&self, setup: &Setup) -> Result<helm_release::Context> {
+        Ok(helm_release::Context {
+            client: self.host.client().clone(),
+            fetcher: self.fetcher(setup)?,
+            kinds: Arc::default(),
+            templates: Arc::new(Machine),
+            options: Arc::new(setup.helm_release.clone()),
         })
     }
 

@@ -37,6 +37,14 @@ fn from_mapping(mapping: yaml::Mapping) -> Result<Values, Error> {
     mapping.into_iter().map(|(key, value)| Ok((key, from_yaml(value)?))).collect()
 }
 
+/// Values that came as JSON, with all numbers as floats, as Go reads them. What is no map is empty.
+pub fn from_json(value: Value) -> Values {
+    match set::floats(value) {
+        Value::Object(values) => values,
+        _ => Values::new(),
+    }
+}
+
 /// A value of YAML as Helm holds it. The YAML reader bounds its depth.
 ///
 /// # Errors

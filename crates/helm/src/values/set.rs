@@ -220,7 +220,7 @@ impl Line<'_> {
 }
 
 /// All numbers as floats, as Go reads JSON. The JSON reader bounds the depth.
-fn floats(value: Value) -> Value {
+pub(super) fn floats(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::from(number.as_f64()),
         Value::Array(items) => Value::Array(items.into_iter().map(floats).collect()),

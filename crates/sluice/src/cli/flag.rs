@@ -15,15 +15,22 @@ use crate::{
 };
 
 /// Feature gates and their defaults, over all controllers.
-const GATES: [(&str, bool); 10] = [
+const GATES: [(&str, bool); 17] = [
     ("AdditiveCELDependencyCheck", false),
+    ("AdoptLegacyReleases", true),
+    ("AllowDNSLookups", false),
     ("CacheSecretsAndConfigMaps", false),
+    ("CorrectDrift", false),
+    ("DetectDrift", false),
+    ("DisableChartDigestTracking", false),
+    ("DisableConfigWatchers", false),
     ("DisableFailFastBehavior", false),
     ("ExternalArtifact", false),
     ("GitAllBranchReferences", true),
     ("GitForcePushBranch", true),
     ("GitShallowClone", true),
     ("GitSparseCheckout", false),
+    ("OOMWatch", false),
     ("ObjectLevelWorkloadIdentity", false),
     ("StrictPostBuildSubstitutions", false),
 ];
@@ -243,6 +250,15 @@ impl Controllers {
             strict_substitutions: gates["StrictPostBuildSubstitutions"],
             additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
             external_artifact: gates["ExternalArtifact"],
+        };
+        setup.helm_release = reconciler::helm_release::Options {
+            requeue_dependency: self.requeue_dependency,
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            default_service_account: given(&self.default_service_account),
+            additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
+            external_artifact: gates["ExternalArtifact"],
+            allow_dns_lookups: gates["AllowDNSLookups"],
+            disable_chart_digest_tracking: gates["DisableChartDigestTracking"],
         };
         setup.artifact.algorithm = self.artifact_digest_algo;
         setup.artifact.retention = artifact::Retention {

@@ -23,6 +23,8 @@ mod tree;
 mod up;
 mod version;
 
+pub(crate) use self::helm::Machine;
+
 use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};

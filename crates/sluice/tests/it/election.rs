@@ -8,6 +8,7 @@ use crate::{plane::Plane, run::Replica};
 const SOURCE: &str = "source-controller";
 const WATCHER: &str = "source-watcher";
 const KUSTOMIZE: &str = "kustomize-controller";
+const HELM: &str = "helm-controller";
 const REFLECTOR: &str = "image-reflector-controller";
 const AUTOMATION: &str = "image-automation-controller";
 /// Long enough that a leader on a busy machine keeps its Lease.
@@ -59,10 +60,11 @@ async fn leases_are_taken_in_one_order() {
     assert_eq!(status.code(), Some(0), "{said}");
     let kinds = all.log("starting manager")["kinds"].clone();
     let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,ArtifactGenerator";
+    let applied = "Kustomization,HelmRelease";
     let images = "ImageRepository,ImagePolicy,ImageUpdateAutomation";
-    assert_eq!(kinds, format!("{sources},Kustomization,{images}"));
+    assert_eq!(kinds, format!("{sources},{applied},{images}"));
     let led = all.running.seen("\"msg\":\"leading\"");
-    let roles = [SOURCE, WATCHER, KUSTOMIZE, REFLECTOR, AUTOMATION];
+    let roles = [SOURCE, WATCHER, KUSTOMIZE, HELM, REFLECTOR, AUTOMATION];
     assert_eq!(led.len(), roles.len(), "{led:#?}");
     for (line, role) in led.iter().zip(roles) {
         assert!(line.contains(role), "{led:#?}");

@@ -135,11 +135,11 @@ async fn says_why_something_is_not_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kinds_without_a_controller_are_named_and_not_waited_for() {
     let bench = Bench::new().await;
-    let release = "{apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, metadata: {name: fleet}, \
-                   spec: {interval: 1m, chartRef: {kind: OCIRepository, name: app}}}";
-    let outcome = finish_with(bench.command(&["-f", "-", "--until", "ready"]), release);
+    let provider = "{apiVersion: notification.toolkit.fluxcd.io/v1beta3, kind: Provider, \
+                    metadata: {name: fleet}, spec: {type: generic, address: 'https://example.com'}}";
+    let outcome = finish_with(bench.command(&["-f", "-", "--until", "ready"]), provider);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
-    assert!(outcome.stdout.contains("HelmRelease has no controller here and is not waited for"));
+    assert!(outcome.stdout.contains("Provider has no controller here and is not waited for"));
     assert!(outcome.stdout.contains("nothing to wait for"));
     let nothing = finish_with(bench.command(&["-f", "-", "--until", "idle"]), "");
     assert_eq!(nothing.code, Some(0), "{nothing:?}");

@@ -8,6 +8,8 @@ pub(super) mod source;
 pub(super) mod template;
 mod value;
 
+pub(crate) use self::outside::Machine;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -1,0 +1,544 @@
+//! The loop of a release: how it stands, what to do next, and doing it, until there is nothing to do
+//! or something has to be waited for.
+
+use std::sync::Arc;
+
+use api::duration::Go;
+use api::helm::{HelmRelease, ReleaseAction};
+use api::meta::{FORCE_AT, READY, REQUESTED_AT, RESET_AT};
+use api::reason;
+use apply::Entry;
+use controller::{Claim, Event, Next, Reference, Turn};
+use helm::chart::Chart;
+use helm::release::{Action, Failed, Record, State, Status, next_action, shortened};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::action::{Basis, Bench, Progress, Start, Unloaded, Work};
+use super::outcome::{self, After, Attempted};
+use super::run::{End, RELEASED, REMEDIATED, Run, running};
+use super::snapshot::{self, chart, full_name};
+use super::spec::{self, Deed};
+use super::state::{self, Wanted};
+use super::storage::Storage;
+use super::{HelmReleaseReconciler, Memo, Prepared};
+
+/// Kinds of actions, of which a run takes each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    Release,
+    Remediate,
+    Test,
+    Unlock,
+    DriftCorrection,
+}
+
+/// What the loop goes by.
+struct Aim {
+    chart: Arc<Chart>,
+    /// Digest of the values.
+    values: String,
+    basis: Basis,
+    oci_digest: Option<String>,
+    /// Name of the release, as Helm has it.
+    name: String,
+}
+
+impl Aim {
+    fn wanted(&self) -> Wanted<'_> {
+        let metadata = &self.chart.metadata;
+        Wanted { chart: (&metadata.name, &metadata.version), values: &self.values }
+    }
+
+    fn attempted(&self) -> Attempted<'_> {
+        Attempted { chart: &self.chart, values: &self.values }
+    }
+}
+
+/// What comes next.
+enum Turned {
+    Again,
+    Ended(End),
+}
+
+impl HelmReleaseReconciler {
+    pub(super) async fn release(&self, run: &mut Run<'_>, turn: &mut Turn, ready: Prepared) -> End {
+        let it = run.it;
+        let Prepared { found, values, target } = ready;
+        let storage = spec::storage_namespace(it);
+        let storage = Storage::new(target.cluster.client().clone(), &storage);
+        let all = (&self.context, &self.host, &target);
+        let mut bench = Bench::new(it, all, storage, (Some(&found), &values));
+        let values = state::digest_of(&values);
+        let artifact = format!("{} {}", found.artifact.revision, found.artifact.digest);
+        let basis = Basis { generation: it.metadata.generation, artifact, values: values.clone() };
+        let chart = match bench.load().await {
+            Ok(chart) => chart,
+            Err(why) => return self.unloaded(run, why),
+        };
+        run.doubt(&[reason::ARTIFACT_FAILED]);
+        let oci_digest = found.mark(&mut Chart::clone(&chart), false).unwrap_or_default();
+        let name = shortened(&spec::release_name(it));
+        let aim = Aim { chart, values, basis, oci_digest, name };
+        let memo = turn.memo::<Memo>();
+        let moves = |work: &Work| work.deed == Deed::Uninstall && !work.remedies;
+        if memo.work.as_ref().is_some_and(moves) {
+            return self.moved(run, turn, bench.target).await;
+        }
+        let (work, done) = (memo.work.take(), std::mem::take(&mut memo.done));
+        let work = match work {
+            Some(work) if work.basis == aim.basis => Some((work, done)),
+            Some(mut work) => {
+                bench.abandon(&mut work).await;
+                abandoned(run, &work);
+                bench = Bench::new(it, all, bench.storage, (Some(&found), bench.values));
+                bench.chart = Some(Arc::clone(&aim.chart));
+                None
+            }
+            None => None,
+        };
+        let (mut work, mut done) = match work {
+            Some((work, done)) => (Some(work), done),
+            None => {
+                if state::moved(it, &run.status, &aim.chart.metadata.name).is_some() {
+                    return self.moved(run, turn, bench.target).await;
+                }
+                attempt(run, &aim);
+                (None, Vec::new())
+            }
+        };
+        loop {
+            if turn.check().is_err() && work.is_none() {
+                return End::Superseded;
+            }
+            let turned = match work.take() {
+                Some(current) => {
+                    self.work(run, (&mut bench, &aim), current, (&mut work, &mut done)).await
+                }
+                None => self.look(run, (&mut bench, &aim), (&mut work, &mut done)).await,
+            };
+            if let Turned::Ended(end) = turned {
+                let memo = turn.memo::<Memo>();
+                if matches!(end, End::Parked(_)) {
+                    (memo.work, memo.done) = (work, done);
+                }
+                return end;
+            }
+        }
+    }
+
+    fn unloaded(&self, run: &mut Run<'_>, why: Unloaded) -> End {
+        match why {
+            Unloaded::Absent => return self.absent(run),
+            Unloaded::Broken(why) => {
+                let message = format!("Could not load chart: {why}");
+                run.not_ready(reason::ARTIFACT_FAILED, &message);
+                run.tell(Event::error(reason::ARTIFACT_FAILED, why));
+            }
+            Unloaded::Unfit(why) => run.not_ready(reason::CHART_MUTATE_ERROR, &why),
+        }
+        End::Retry
+    }
+
+    /// Finds out how the release stands, and begins what comes next.
+    async fn look(
+        &self,
+        run: &mut Run<'_>,
+        (bench, aim): (&mut Bench<'_>, &Aim),
+        (work, done): (&mut Option<Work>, &mut Vec<Type>),
+    ) -> Turned {
+        let record = match bench.storage.last(&aim.name).await {
+            Ok(stored) => stored.map(|it| it.record),
+            Err(why) => {
+                let why = format!("failed to retrieve last release from storage: {why}");
+                return Turned::Ended(undetermined(run, &why));
+            }
+        };
+        let status = run.finished_status();
+        let state = match state::of(run.it, &status, record.as_ref(), &aim.wanted()) {
+            Ok(state) => state,
+            Err(why) => return Turned::Ended(undetermined(run, &why)),
+        };
+        let action = self.next(run, bench, state).await;
+        let action = match action {
+            Ok(action) => action,
+            Err(end) => return Turned::Ended(end),
+        };
+        match action {
+            Action::Done => Turned::Ended(done_with(run)),
+            Action::RetriesExceeded => Turned::Ended(exhausted(run)),
+            Action::MissingRollbackTarget => {
+                let why = "missing target release for rollback: cannot remediate failed release";
+                let message = format!("Failed to perform remediation: {why}");
+                run.stalled(reason::MISSING_ROLLBACK_TARGET, &message);
+                Turned::Ended(End::Stalled)
+            }
+            Action::ReportDrift => Turned::Ended(done_with(run)),
+            action => {
+                let kind = type_of(action);
+                if done.contains(&kind) {
+                    return Turned::Ended(stopped(run));
+                }
+                self.begin(run, (bench, aim), (action, record.as_ref()), (work, done)).await
+            }
+        }
+    }
+
+    /// What to do about a state; the history is cut to what is still needed.
+    async fn next(
+        &self,
+        run: &mut Run<'_>,
+        bench: &Bench<'_>,
+        state: State,
+    ) -> Result<Action, End> {
+        let forced = is_forced(run);
+        let last = run.status.last_attempted_release_action;
+        let retries = spec::retry_interval(run.it, last).is_some();
+        let ignores = spec::ignores_tests_after(run.it, last);
+        let ignores = ignores.unwrap_or_else(|| spec::ignores_test_failures(run.it));
+        if matches!(state, State::InSync | State::Failed) {
+            let history = run.history();
+            if retries {
+                snapshot::truncate_to_newest(history);
+            } else if state == State::InSync || outcome_failures(run) > 0 {
+                snapshot::truncate(run.history(), ignores);
+            }
+        }
+        if matches!(state, State::InSync | State::Untested) && run.is_true(REMEDIATED) && !forced {
+            self.restored(run);
+        }
+        let mut failed = Failed {
+            last: last.map(spec::attempt),
+            installs: run.status.install_failures.unwrap_or_default(),
+            upgrades: run.status.upgrade_failures.unwrap_or_default(),
+            ..Failed::default()
+        };
+        if state == State::Failed {
+            snapshot::sort(run.history());
+            if let Some(previous) = snapshot::previous(run.history(), ignores) {
+                failed.has_previous = true;
+                let stored = bench.storage.get(&previous.name, previous.version).await;
+                let stored = stored.map_err(|why| {
+                    let what = "cannot verify previous release to roll back to";
+                    run_error(&format!("{what}: {why}"))
+                })?;
+                failed.previous_is_intact = stored.is_some_and(|stored| {
+                    let digest = previous.oci_digest.as_deref().unwrap_or_default();
+                    helm::release::observation_digest(&stored.record, digest) == previous.digest
+                });
+            }
+        }
+        if state == State::Unmanaged {
+            run.history().clear();
+        }
+        Ok(next_action(state, &spec::policy(run.it, forced), &failed))
+    }
+
+    /// The release that a rollback went back to is what is asked for.
+    fn restored(&self, run: &mut Run<'_>) {
+        let Some(current) = run.latest() else { return };
+        let (name, chart) = (full_name(current), chart(current));
+        let message = format!("Helm upgrade succeeded for release {name} with chart {chart}");
+        let reason = reason::UPGRADE_SUCCEEDED;
+        run.replace(
+            REMEDIATED,
+            Claim { kind: RELEASED, status: "True", reason, message: &message },
+        );
+    }
+
+    /// Begins an action.
+    async fn begin(
+        &self,
+        run: &mut Run<'_>,
+        (bench, aim): (&mut Bench<'_>, &Aim),
+        (action, record): (Action, Option<&Record>),
+        (work, done): (&mut Option<Work>, &mut Vec<Type>),
+    ) -> Turned {
+        let (name, deed) = match action {
+            Action::Install => ("install", Deed::Install),
+            Action::Test => ("test", Deed::Test),
+            Action::RollBack => ("rollback", Deed::RollBack),
+            Action::UninstallRemediation => ("uninstall", Deed::Uninstall),
+            Action::Unlock => {
+                let message = running("unlock", spec::timeout(run.it));
+                run.reconciling(reason::PROGRESSING, &message);
+                let after = self.unlock(run, bench, record).await;
+                done.push(Type::Unlock);
+                return turned(run, after);
+            }
+            _ => ("upgrade", Deed::Upgrade),
+        };
+        let message = running(name, spec::timeout_of(run.it, deed));
+        run.reconciling(reason::PROGRESSING, &message);
+        if type_of(action) == Type::Release {
+            run.in_progress(&message);
+        }
+        match deed {
+            Deed::Install => outcome::begin_release(run, ReleaseAction::Install),
+            Deed::Upgrade => outcome::begin_release(run, ReleaseAction::Upgrade),
+            Deed::Test | Deed::RollBack | Deed::Uninstall => {}
+        }
+        let last = run.status.last_attempted_release_action;
+        let ignores = spec::ignores_tests_after(run.it, last).unwrap_or_default();
+        let history = run.history();
+        snapshot::sort(history);
+        let target = snapshot::previous(history, ignores).map_or(0, |it| it.version);
+        let start = Start {
+            name: aim.name.clone(),
+            basis: aim.basis.clone(),
+            now: bench.now(),
+            history,
+            oci_digest: aim.oci_digest.clone(),
+        };
+        let mut begun = Work::begin(deed, start);
+        begun.remedies = type_of(action) == Type::Remediate;
+        begun.target = if deed == Deed::RollBack { target } else { 0 };
+        *work = Some(begun);
+        Turned::Again
+    }
+
+    /// Goes on with an action.
+    async fn work(
+        &self,
+        run: &mut Run<'_>,
+        (bench, aim): (&mut Bench<'_>, &Aim),
+        mut current: Work,
+        (work, done): (&mut Option<Work>, &mut Vec<Type>),
+    ) -> Turned {
+        let result = match bench.go_on(&mut current).await {
+            Progress::Ended(result) => result,
+            Progress::Parked(entries, deadline) => {
+                shown(run, &current);
+                *work = Some(current);
+                return Turned::Ended(parked(&entries, deadline));
+            }
+        };
+        let after = match current.deed {
+            Deed::Install | Deed::Upgrade => {
+                let about = (&aim.attempted(), bench.now());
+                outcome::released(run, &current, result, about)
+            }
+            Deed::Test => outcome::tested(run, bench.current(), result),
+            Deed::RollBack | Deed::Uninstall => outcome::remediated(run, &current, result),
+        };
+        bench.forget();
+        if after == After::Look && current.remedies {
+            return Turned::Ended(remediated(run));
+        }
+        done.push(match current.deed {
+            Deed::Install | Deed::Upgrade => Type::Release,
+            Deed::Test => Type::Test,
+            Deed::RollBack | Deed::Uninstall => Type::Remediate,
+        });
+        turned(run, after)
+    }
+
+    /// Marks a revision as failed whose action did not come to its end.
+    async fn unlock(&self, run: &mut Run<'_>, bench: &Bench<'_>, record: Option<&Record>) -> After {
+        let Some(record) = record else { return After::Look };
+        let was = record.info.status;
+        let stored = bench.storage.get(&record.name, record.version).await;
+        let result = match stored {
+            Ok(Some(mut stored)) => {
+                let info = &mut stored.record.info;
+                info.status = Status::Failed;
+                info.description = format!("Release unlocked from stale '{was}' state");
+                let result = bench.storage.update(&stored, bench.now()).await;
+                return outcome::unlocked(run, &stored.record, (was.to_string(), result));
+            }
+            Ok(None) => return After::Look,
+            Err(why) => Err(why),
+        };
+        outcome::unlocked(run, record, (was.to_string(), result))
+    }
+}
+
+/// The kind of an action.
+fn type_of(action: Action) -> Type {
+    match action {
+        Action::RollBack | Action::UninstallRemediation => Type::Remediate,
+        Action::Test => Type::Test,
+        Action::Unlock => Type::Unlock,
+        Action::CorrectDrift | Action::ReportDrift => Type::DriftCorrection,
+        Action::Install
+        | Action::Upgrade
+        | Action::AdoptAndUpgrade
+        | Action::Done
+        | Action::RetriesExceeded
+        | Action::MissingRollbackTarget => Type::Release,
+    }
+}
+
+/// A new attempt begins: failures of another spec, chart or values are forgotten.
+fn attempt(run: &mut Run<'_>, aim: &Aim) {
+    let it = run.it;
+    run.status.storage_namespace = Some(spec::storage_namespace(it));
+    let is_reset = is_asked(run, RESET_AT);
+    if is_reset || state::has_changed(it, &run.status, &aim.wanted()) {
+        run.clear_failures();
+    }
+    let metadata = &aim.chart.metadata;
+    run.status.last_attempted_generation = it.metadata.generation;
+    run.status.last_attempted_revision = Some(metadata.version.clone());
+    run.status.last_attempted_revision_digest.clone_from(&aim.oci_digest);
+    run.status.last_attempted_config_digest = Some(aim.values.clone());
+    run.status.last_attempted_values_checksum = None;
+    run.status.last_release_revision = None;
+}
+
+/// Whether an annotation asks for something that was not done yet: it says the same as the request
+/// that is at hand. That it was seen is noted in any case.
+fn is_asked(run: &mut Run<'_>, annotation: &str) -> bool {
+    let it: &HelmRelease = run.it;
+    let Some(asked) = it.annotations().get(annotation).cloned() else { return false };
+    let handled = match annotation {
+        RESET_AT => &mut run.status.last_handled_reset_at,
+        _ => &mut run.status.last_handled_force_at,
+    };
+    let before = handled.replace(asked.clone());
+    let requested = it.annotations().get(REQUESTED_AT);
+    let is_new = run.status.last_handled_reconcile_at.as_ref() != requested;
+    requested == Some(&asked) && is_new && before.as_ref() != Some(&asked)
+}
+
+fn is_forced(run: &mut Run<'_>) -> bool {
+    is_asked(run, FORCE_AT)
+}
+
+fn outcome_failures(run: &Run<'_>) -> i64 {
+    outcome::failures(run)
+}
+
+fn run_error(why: &str) -> End {
+    tracing::error!("{why}");
+    End::Retry
+}
+
+/// How the release stands could not be found out.
+fn undetermined(run: &mut Run<'_>, why: &str) -> End {
+    let message = format!("Could not determine release state: {why}");
+    run.not_ready(reason::STATE_ERROR, &message);
+    End::Retry
+}
+
+/// There is nothing to do.
+fn done_with(run: &mut Run<'_>) -> End {
+    run.remove(api::meta::RECONCILING);
+    run.summarize();
+    if run.is_ready() {
+        let given = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
+        let it = run.it;
+        run.status.observed_post_renderers_digest = given(state::post_renderers_digest(it));
+        run.status.observed_common_metadata_digest = given(state::common_metadata_digest(it));
+    }
+    End::Done
+}
+
+/// It failed as often as it may.
+fn exhausted(run: &mut Run<'_>) -> End {
+    let action = match run.status.last_attempted_release_action {
+        Some(ReleaseAction::Install) => "install",
+        Some(ReleaseAction::Upgrade) => "upgrade",
+        None => "",
+    };
+    let message = format!("Failed to {action} after {} attempt(s)", outcome::failures(run));
+    run.stalled(reason::RETRIES_EXCEEDED, &message);
+    End::Stalled
+}
+
+/// The next action is of a kind that this run has taken already.
+fn stopped(run: &mut Run<'_>) -> End {
+    let last = run.status.last_attempted_release_action;
+    if let Some(interval) = spec::retry_interval(run.it, last) {
+        return retried(run, interval);
+    }
+    if is_exhausted(run) {
+        run.remove(api::meta::RECONCILING);
+        return End::Done;
+    }
+    let message = run.ready_message();
+    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
+    End::Retry
+}
+
+fn retried(run: &mut Run<'_>, interval: std::time::Duration) -> End {
+    let message = format!("retrying after {}", Go(interval));
+    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
+    End::After(interval)
+}
+
+fn is_exhausted(run: &Run<'_>) -> bool {
+    let Some(action) = run.status.last_attempted_release_action else { return false };
+    let retries = spec::retries(run.it, action);
+    retries >= 0 && outcome::failures(run) > retries
+}
+
+/// A remediation ends a run.
+fn remediated(run: &mut Run<'_>) -> End {
+    let last = run.status.last_attempted_release_action;
+    if let Some(interval) = spec::retry_interval(run.it, last) {
+        return retried(run, interval);
+    }
+    if is_exhausted(run) {
+        return exhausted(run);
+    }
+    let message = run.ready_message();
+    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
+    End::Retry
+}
+
+/// What follows an action.
+fn turned(run: &mut Run<'_>, after: After) -> Turned {
+    if after == After::Look {
+        return Turned::Again;
+    }
+    let last = run.status.last_attempted_release_action;
+    if let Some(interval) = spec::retry_interval(run.it, last) {
+        return Turned::Ended(retried(run, interval));
+    }
+    if run.condition(READY).is_some_and(|ready| ready.status == "True") && run.is_ready() {
+        run.not_ready(reason::RECONCILE_ERROR, "the action had no effect");
+    }
+    Turned::Ended(End::Retry)
+}
+
+/// An action was given up for something newer.
+fn abandoned(run: &mut Run<'_>, work: &Work) {
+    for observed in work.observed.values() {
+        let history = run.history();
+        let known = history.iter_mut().find(|it| {
+            (&it.name, &it.namespace, it.version)
+                == (&observed.name, &observed.namespace, observed.version)
+        });
+        match known {
+            Some(known) => known.clone_from(observed),
+            None => history.insert(0, observed.clone()),
+        }
+    }
+}
+
+/// What is shown while an action waits.
+fn shown(run: &mut Run<'_>, work: &Work) {
+    let name = match work.deed {
+        Deed::Install => "install",
+        Deed::Upgrade => "upgrade",
+        Deed::Test => "test",
+        Deed::RollBack => "rollback",
+        Deed::Uninstall => "uninstall",
+    };
+    let message = running(name, spec::timeout_of(run.it, work.deed));
+    run.reconciling(reason::PROGRESSING, &message);
+    if matches!(work.deed, Deed::Install | Deed::Upgrade) {
+        run.in_progress(&message);
+    }
+}
+
+/// Parks the run until something of what is waited for changes.
+pub(super) fn parked(entries: &[Entry], deadline: Timestamp) -> End {
+    let reference = |entry: &Entry| {
+        let id = &entry.id;
+        Reference::named(&id.group, &id.kind, id.namespace.clone(), id.name.clone())
+    };
+    let wake_on = entries.iter().map(reference).collect();
+    End::Parked(Next::Park { wake_on, deadline: Some(deadline) })
+}
