@@ -46,7 +46,7 @@ pub struct Setup {
     pub source_host: Option<String>,
     /// How Kustomizations behave.
     pub kustomization: kustomization::Options,
-    /// How HelmReleases behave.
+    /// How `HelmRelease`s behave.
     pub helm_release: helm_release::Options,
     /// How artifacts are kept, and where they are said to be served.
     pub artifact: artifact::Options,

@@ -114,7 +114,7 @@ pub struct Context {
     pub options: Arc<Options>,
 }
 
-/// Reconciles HelmReleases.
+/// Reconciles `HelmRelease`s.
 pub struct HelmReleaseReconciler {
     context: Context,
     host: Host,

@@ -174,7 +174,7 @@ where
 
 /// Errors as Helm lists them.
 pub(super) fn listed(errors: &[String]) -> String {
-    let points: String = errors.iter().map(|error| format!("\n\t* {error}")).collect();
+    let points = errors.iter().fold(String::new(), |text, error| text + "\n\t* " + error);
     match errors.len() {
         1 => format!("1 error occurred:{points}\n\n"),
         several => format!("{several} errors occurred:{points}\n\n"),

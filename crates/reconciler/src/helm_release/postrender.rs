@@ -68,7 +68,18 @@ pub(super) fn origin(it: &HelmRelease) -> BTreeMap<String, String> {
 /// # Errors
 /// What kustomize says of the manifests or the steps.
 pub(super) fn run(manifest: &str, steps: &[Value]) -> Result<String, String> {
-    steps.iter().try_fold(manifest.to_owned(), |manifest, step| build(manifest, step))
+    let last = steps.len().saturating_sub(1);
+    steps.iter().enumerate().try_fold(manifest.to_owned(), |manifest, (at, step)| {
+        // The last step is no build of kustomize's upstream, and so says only what is wrong.
+        build(manifest, step).map_err(|why| if at == last { bare(&why) } else { why })
+    })
+}
+
+/// What is wrong with the manifests, without how they were read.
+fn bare(why: &str) -> String {
+    let within = format!("accumulating resources from '{INPUT}': ");
+    let inner = why.split_once(&within).and_then(|(_, rest)| rest.rsplit_once("': "));
+    inner.map_or(why, |(inner, _)| inner).to_owned()
 }
 
 fn build(manifest: String, step: &Value) -> Result<String, String> {
@@ -92,7 +103,7 @@ fn build(manifest: String, step: &Value) -> Result<String, String> {
         helm: Access::default(),
     };
     let built = kustomize::build(&inputs, ROOT, &options);
-    built.and_then(|output| output.to_yaml()).map_err(|why| why.root().to_string())
+    built.and_then(|output| output.to_yaml()).map_err(|why| why.to_string())
 }
 
 /// Files in memory.

@@ -80,33 +80,18 @@ impl HelmReleaseReconciler {
         let oci_digest = found.mark(&mut Chart::clone(&chart), false).unwrap_or_default();
         let name = shortened(&spec::release_name(it));
         let aim = Aim { chart, values, basis, oci_digest, name };
-        let memo = turn.memo::<Memo>();
         let moves = |work: &Work| work.deed == Deed::Uninstall && !work.remedies;
-        if memo.work.as_ref().is_some_and(moves) {
+        let is_moving = turn.memo::<Memo>().work.as_ref().is_some_and(moves);
+        if is_moving {
             return self.moved(run, turn, bench.target).await;
         }
-        let (work, done) = (memo.work.take(), std::mem::take(&mut memo.done));
-        let work = match work {
-            Some(work) if work.basis == aim.basis => Some((work, done)),
-            Some(mut work) => {
-                bench.abandon(&mut work).await;
-                abandoned(run, &work);
-                bench = Bench::new(it, all, bench.storage, (Some(&found), bench.values));
-                bench.chart = Some(Arc::clone(&aim.chart));
-                None
+        let (mut work, mut done) = resumed(run, turn, (&mut bench, &aim)).await;
+        if work.is_none() {
+            if state::moved(it, &run.status, &aim.chart.metadata.name).is_some() {
+                return self.moved(run, turn, bench.target).await;
             }
-            None => None,
-        };
-        let (mut work, mut done) = match work {
-            Some((work, done)) => (Some(work), done),
-            None => {
-                if state::moved(it, &run.status, &aim.chart.metadata.name).is_some() {
-                    return self.moved(run, turn, bench.target).await;
-                }
-                attempt(run, &aim);
-                (None, Vec::new())
-            }
-        };
+            attempt(run, &aim);
+        }
         loop {
             if turn.check().is_err() && work.is_none() {
                 return End::Superseded;
@@ -165,7 +150,7 @@ impl HelmReleaseReconciler {
             Err(end) => return Turned::Ended(end),
         };
         match action {
-            Action::Done => Turned::Ended(done_with(run)),
+            Action::Done | Action::ReportDrift => Turned::Ended(done_with(run)),
             Action::RetriesExceeded => Turned::Ended(exhausted(run)),
             Action::MissingRollbackTarget => {
                 let why = "missing target release for rollback: cannot remediate failed release";
@@ -173,7 +158,6 @@ impl HelmReleaseReconciler {
                 run.stalled(reason::MISSING_ROLLBACK_TARGET, &message);
                 Turned::Ended(End::Stalled)
             }
-            Action::ReportDrift => Turned::Ended(done_with(run)),
             action => {
                 let kind = type_of(action);
                 if done.contains(&kind) {
@@ -205,7 +189,7 @@ impl HelmReleaseReconciler {
             }
         }
         if matches!(state, State::InSync | State::Untested) && run.is_true(REMEDIATED) && !forced {
-            self.restored(run);
+            restored(run);
         }
         let mut failed = Failed {
             last: last.map(spec::attempt),
@@ -232,18 +216,6 @@ impl HelmReleaseReconciler {
             run.history().clear();
         }
         Ok(next_action(state, &spec::policy(run.it, forced), &failed))
-    }
-
-    /// The release that a rollback went back to is what is asked for.
-    fn restored(&self, run: &mut Run<'_>) {
-        let Some(current) = run.latest() else { return };
-        let (name, chart) = (full_name(current), chart(current));
-        let message = format!("Helm upgrade succeeded for release {name} with chart {chart}");
-        let reason = reason::UPGRADE_SUCCEEDED;
-        run.replace(
-            REMEDIATED,
-            Claim { kind: RELEASED, status: "True", reason, message: &message },
-        );
     }
 
     /// Begins an action.
@@ -353,6 +325,15 @@ impl HelmReleaseReconciler {
     }
 }
 
+/// The release that a rollback went back to is what is asked for.
+fn restored(run: &mut Run<'_>) {
+    let Some(current) = run.latest() else { return };
+    let (name, chart) = (full_name(current), chart(current));
+    let message = format!("Helm upgrade succeeded for release {name} with chart {chart}");
+    let reason = reason::UPGRADE_SUCCEEDED;
+    run.replace(REMEDIATED, Claim { kind: RELEASED, status: "True", reason, message: &message });
+}
+
 /// The kind of an action.
 fn type_of(action: Action) -> Type {
     match action {
@@ -366,6 +347,26 @@ fn type_of(action: Action) -> Type {
         | Action::Done
         | Action::RetriesExceeded
         | Action::MissingRollbackTarget => Type::Release,
+    }
+}
+
+/// The action that is on its way, if it is still what is asked for.
+async fn resumed(
+    run: &mut Run<'_>,
+    turn: &mut Turn,
+    (bench, aim): (&mut Bench<'_>, &Aim),
+) -> (Option<Work>, Vec<Type>) {
+    let memo = turn.memo::<Memo>();
+    let (work, done) = (memo.work.take(), std::mem::take(&mut memo.done));
+    match work {
+        Some(work) if work.basis == aim.basis => (Some(work), done),
+        Some(mut work) => {
+            bench.abandon(&mut work).await;
+            bench.forget();
+            abandoned(run, &work);
+            (None, Vec::new())
+        }
+        None => (None, Vec::new()),
     }
 }
 

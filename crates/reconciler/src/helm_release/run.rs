@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes Ready of Remediated, TestSuccess and Released: the newest, and of equally new ones the
+    /// Makes Ready of Remediated, `TestSuccess` and Released: the newest, and of equally new ones the
     /// first in this order. A remediation is no success.
     pub(super) fn summarize(&mut self) {
         let tests = spec::tests(self.it);

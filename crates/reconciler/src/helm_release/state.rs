@@ -1,6 +1,6 @@
 //! How a release stands: what Helm's storage has, held against the history and the spec.
 
-use api::helm::{DriftDetectionMode, HelmRelease, HelmReleaseStatus};
+use api::helm::{HelmRelease, HelmReleaseStatus};
 use api::meta::READY;
 use helm::release::{Record, State, Status, observation_digest, spec_digest, values_digest};
 use serde_json::json;
@@ -122,11 +122,6 @@ pub(super) fn has_changed(
     status.last_attempted_generation != it.metadata.generation
         || given(&status.last_attempted_revision) != wanted.chart.1
         || (!digest.is_empty() && digest != wanted.values)
-}
-
-/// Whether drift is looked for.
-pub(super) fn watches_drift(it: &HelmRelease) -> bool {
-    spec::drift_mode(it) != DriftDetectionMode::Disabled
 }
 
 /// The digest of values as it stands in statuses.

@@ -185,14 +185,11 @@ fn lay_over(values: &mut Values, over: &Values, shared: &mut Shared, inline: boo
     shared.copied(values);
     for (key, value) in over {
         let mut mark = shared.take(key);
-        match (values.get_mut(key), value) {
-            (Some(Value::Object(below)), Value::Object(over)) => {
-                lay_over(below, over, &mut mark, inline);
-            }
-            _ => {
-                values.insert(key.clone(), value.clone());
-                mark = if inline { WHOLE } else { Shared::default() };
-            }
+        if let (Some(Value::Object(below)), Value::Object(over)) = (values.get_mut(key), value) {
+            lay_over(below, over, &mut mark, inline);
+        } else {
+            values.insert(key.clone(), value.clone());
+            mark = if inline { WHOLE } else { Shared::default() };
         }
         shared.below.insert(key.clone(), mark);
     }
@@ -239,10 +236,10 @@ mod tests {
     fn later_ones_win_and_those_of_the_spec_win_over_all() {
         let got = composed(
             json!({"a": {"inline": true}, "b": null}),
-            &[("", "a: {x: one, y: one}\nb: 1\nc: [1, 2]"), ("", "a: {x: two}\nc: [three]")],
+            &[("", "a: {x: one, z: one}\nb: 1\nc: [1, 2]"), ("", "a: {x: two}\nc: [three]")],
         );
         let want =
-            json!({"a": {"x": "two", "y": "one", "inline": true}, "b": null, "c": ["three"]});
+            json!({"a": {"x": "two", "z": "one", "inline": true}, "b": null, "c": ["three"]});
         assert_eq!(got, want);
     }
 

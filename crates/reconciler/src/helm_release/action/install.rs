@@ -74,7 +74,7 @@ impl Bench<'_> {
         }
         if let Some(mut last) = last.filter(|it| it.record.info.status != Status::Failed) {
             last.record.info.status = Status::Superseded;
-            last.record.info.description = "superseded by new release".to_owned();
+            "superseded by new release".clone_into(&mut last.record.info.description);
             self.save_other(work, &last).await;
         }
         self.store(work, Stored { record, labels: BTreeMap::new() }, 0).await?;

@@ -34,6 +34,7 @@ use helm::release::{Record, Status, latest};
 use helm::values::Values;
 use jiff::Timestamp;
 
+use self::Stage::{Apply, Crds, Established, Finish, Prepare, Settle};
 use self::hook::Hooks;
 use super::change::Site;
 use super::log::Log;
@@ -128,7 +129,6 @@ impl Work {
     pub(super) fn begin(deed: Deed, start: Start<'_>) -> Self {
         let Start { name, basis, now, history, oci_digest } = start;
         let digests = history.iter().filter_map(|it| Some((it.version, it.oci_digest.clone()?)));
-        use Stage::{Apply, Crds, Established, Finish, Prepare, Settle};
         let around = |before, after| {
             [Prepare, Stage::Hooks(before), Apply, Settle, Stage::Hooks(after), Finish]
         };
@@ -283,31 +283,31 @@ impl<'a> Bench<'a> {
     async fn stage(&mut self, work: &mut Work, stage: Stage) -> Result<Step, String> {
         let manner = self.manner(work);
         match (work.deed, stage) {
-            (_, Stage::Crds) => self.apply_crds(work).await,
-            (_, Stage::Established) => self.established(work).await,
+            (_, Crds) => self.apply_crds(work).await,
+            (_, Established) => self.established(work).await,
             (_, Stage::Hooks(_)) if !manner.hooks => Ok(Step::Done),
             (_, Stage::Hooks(event)) => {
                 self.recall(work).await?;
                 self.run_hooks(work, event).await
             }
-            (Deed::Install, Stage::Prepare) => self.prepare_install(work).await,
-            (Deed::Upgrade, Stage::Prepare) => self.prepare_upgrade(work).await,
-            (Deed::RollBack, Stage::Prepare) => self.prepare_rollback(work).await,
-            (Deed::Uninstall, Stage::Prepare) => self.prepare_uninstall(work).await,
-            (Deed::Test, Stage::Prepare) => self.prepare_test(work).await,
-            (Deed::Install, Stage::Apply) => self.apply_install(work).await,
-            (Deed::Upgrade, Stage::Apply) => self.apply_upgrade(work).await,
-            (Deed::RollBack, Stage::Apply) => self.apply_rollback(work).await,
-            (Deed::Uninstall, Stage::Apply) => self.apply_uninstall(work).await,
-            (_, Stage::Settle) if !manner.wait => Ok(Step::Done),
-            (Deed::Uninstall, Stage::Settle) => self.settle_uninstall(work).await,
-            (_, Stage::Settle) => self.settle(work).await,
-            (Deed::Install, Stage::Finish) => self.finish_install(work).await,
-            (Deed::Upgrade, Stage::Finish) => self.finish_upgrade(work).await,
-            (Deed::RollBack, Stage::Finish) => self.finish_rollback(work).await,
-            (Deed::Uninstall, Stage::Finish) => self.finish_uninstall(work).await,
-            (Deed::Test, Stage::Apply) => Ok(Step::Done),
-            (Deed::Test, Stage::Finish) => self.save(work).await.map(|()| Step::Done),
+            (Deed::Install, Prepare) => self.prepare_install(work).await,
+            (Deed::Upgrade, Prepare) => self.prepare_upgrade(work).await,
+            (Deed::RollBack, Prepare) => self.prepare_rollback(work).await,
+            (Deed::Uninstall, Prepare) => self.prepare_uninstall(work).await,
+            (Deed::Test, Prepare) => self.prepare_test(work).await,
+            (Deed::Install, Apply) => self.apply_install(work).await,
+            (Deed::Upgrade, Apply) => self.apply_upgrade(work).await,
+            (Deed::RollBack, Apply) => self.apply_rollback(work).await,
+            (Deed::Uninstall, Apply) => self.apply_uninstall(work).await,
+            (_, Settle) if !manner.wait => Ok(Step::Done),
+            (Deed::Uninstall, Settle) => self.settle_uninstall(work).await,
+            (_, Settle) => self.settle(work).await,
+            (Deed::Install, Finish) => self.finish_install(work).await,
+            (Deed::Upgrade, Finish) => self.finish_upgrade(work).await,
+            (Deed::RollBack, Finish) => self.finish_rollback(work).await,
+            (Deed::Uninstall, Finish) => self.finish_uninstall(work).await,
+            (Deed::Test, Apply) => Ok(Step::Done),
+            (Deed::Test, Finish) => self.save(work).await.map(|()| Step::Done),
         }
     }
 
@@ -413,7 +413,7 @@ impl<'a> Bench<'a> {
         match self.storage.update(stored, self.now()).await {
             Ok(()) => observe(work, &stored.record),
             Err(why) => {
-                work.log.say(self.now(), format!("warning: Failed to update release: {why}"))
+                work.log.say(self.now(), format!("warning: Failed to update release: {why}"));
             }
         }
     }
@@ -429,7 +429,7 @@ impl<'a> Bench<'a> {
 
     fn timeout(&self, work: &Work) -> Duration {
         match work.stages.front() {
-            Some(Stage::Established) => crds::TIMEOUT,
+            Some(Established) => crds::TIMEOUT,
             _ => spec::timeout_of(self.it, work.deed),
         }
     }

@@ -34,7 +34,7 @@ impl Bench<'_> {
         let info = &mut last.record.info;
         info.status = Status::Uninstalling;
         info.deleted = self.now().to_string();
-        info.description = "Deletion in progress (or silently failed)".to_owned();
+        "Deletion in progress (or silently failed)".clone_into(&mut info.description);
         self.record = Some(last);
         // What is going on is known before the first hook runs.
         self.save_or_log(work).await;
@@ -68,7 +68,7 @@ impl Bench<'_> {
             format!("corrupted release record. You must manually delete the resources: {why}")
         })?;
         let doomed = documents.iter().filter(|it| change::policy(&it.head).is_none());
-        let text: String = doomed.map(|it| format!("\n---\n{}", it.content)).collect();
+        let text = doomed.map(|it| it.content.as_str()).collect::<Vec<_>>().join("\n---\n");
         // A kind that is no longer served has no objects.
         let mut objects = Vec::new();
         for document in manifest::split(&text) {

@@ -75,6 +75,10 @@ fn unknown(pass: &mut ChartPass, why: &str) {
     pass.ready = Some((reason::UNKNOWN, message));
 }
 
+/// How soon a new artifact is looked at once more, as upstream's queue makes it do: its source may
+/// have had another one meanwhile.
+const SOON: Duration = Duration::from_secs(1);
+
 /// The artifact is what it should be.
 pub(super) fn up_to_date(it: &HelmChart, pass: &mut ChartPass, build: &Build) -> Done {
     let message = format!("artifact up-to-date with remote revision: '{}'", build.version);
@@ -98,7 +102,8 @@ pub(super) fn stored(
             pass.tell(Event::trace(reason::SYMLINK_UPDATE_FAILED, message));
         }
     }
-    done(it, pass, (build, Event::trace(build.reason(), build.summary())))
+    let stored = done(it, pass, (build, Event::trace(build.reason(), build.summary())));
+    Done { every: SOON, ..stored }
 }
 
 fn done(it: &HelmChart, pass: &mut ChartPass, (build, steady): (&Build, Event)) -> Done {
