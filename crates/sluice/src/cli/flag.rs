@@ -252,7 +252,7 @@ impl Controllers {
             external_artifact: gates["ExternalArtifact"],
         };
         setup.helm_release = reconciler::helm_release::Options {
-            requeue_dependency: self.requeue_dependency,
+            requeue_dependency,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
             additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
