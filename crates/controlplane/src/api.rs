@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::access::Access;
 use crate::account::{self, Key};
-use crate::admission::Admission;
+use crate::admission::{Admission, Webhooks};
 use crate::catalog::{Catalog, DEFINITIONS};
 use crate::store::Store;
 use crate::user::{Logins, User};
@@ -19,6 +19,8 @@ pub(crate) struct Api {
     pub(crate) access: Access,
     /// What else is asked about writes.
     pub(crate) admission: Admission,
+    /// Who else changes and judges writes.
+    pub(crate) webhooks: Webhooks,
     /// Who has which token.
     pub(crate) logins: Logins,
     /// What signs tokens of `ServiceAccounts`.
@@ -35,6 +37,7 @@ impl Api {
             catalog,
             access: Access::new(),
             admission: Admission::new(),
+            webhooks: Webhooks::new(),
             logins,
             key,
             me: me.clone(),
@@ -79,6 +82,7 @@ impl Api {
     fn follow_up(&self, store: &str) {
         self.access.hear(store);
         self.admission.hear(store);
+        self.webhooks.hear(store);
         if store == DEFINITIONS {
             self.catalog.refresh(&self.store);
         }

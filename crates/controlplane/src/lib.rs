@@ -5,7 +5,7 @@
 //! kubectl ──> your socket ─┴─ http ─┴─ object ──> store ──> log (memory or redb)
 //!                              │                    │ └──> watchers pull from the history
 //!                              ├─ account, access: who asks, and whether that is allowed
-//!                              ├─ admission: whether policies let a write through
+//!                              ├─ admission: whether policies and webhooks let a write through, and how
 //!                              └─ discovery, openapi, table: what clients are told
 //!                                   collector: what follows by itself ──> store
 //! ```
@@ -30,8 +30,8 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
-//! It does not: run workloads (no kubelet, no controllers of Deployments and the like), call webhooks,
-//! open sockets or read flags.
+//! It does not: run workloads (no kubelet, no controllers of Deployments and the like), listen on
+//! sockets or read flags. What it calls are admission webhooks, and nothing else.
 
 mod access;
 mod account;
@@ -59,5 +59,6 @@ mod table;
 mod user;
 
 pub use error::Error;
+pub use http::ClientCertificate;
 pub use server::{Options, Server};
 pub use user::Token;

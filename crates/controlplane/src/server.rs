@@ -73,7 +73,8 @@ impl Server {
         Router::new().fallback(serve).with_state(self.front.clone())
     }
 
-    /// The API for a listening socket: each request is made by the bearer of its token.
+    /// The API for a listening socket: each request is made by the one its verified
+    /// [`crate::ClientCertificate`] is for, or the bearer of its token.
     pub fn authenticated_router(&self) -> Router {
         let front = Front { login: Login::Token, ..self.front.clone() };
         Router::new().fallback(serve).with_state(front)

@@ -213,6 +213,29 @@ impl Refused {
         refused
     }
 
+    /// A webhook does not admit the request.
+    pub(crate) fn by_webhook(
+        code: u16,
+        message: String,
+        reason: &str,
+        details: &Value,
+    ) -> Box<Self> {
+        const KNOWN: [&str; 8] = [
+            "AlreadyExists",
+            "BadRequest",
+            "Conflict",
+            "Forbidden",
+            "Invalid",
+            "NotFound",
+            "TooManyRequests",
+            "Unauthorized",
+        ];
+        let reason = KNOWN.into_iter().find(|it| *it == reason).unwrap_or_default();
+        let mut refused = Self::new(code, reason, message);
+        refused.details = details.clone();
+        refused
+    }
+
     /// An object of a namespace that is going away cannot be created.
     pub(crate) fn terminating(about: About<'_>, namespace: &str) -> Box<Self> {
         let why = format!(

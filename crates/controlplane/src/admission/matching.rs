@@ -7,7 +7,8 @@ use crate::selector::chooses;
 
 /// Rules and selectors.
 pub(super) struct Constraints {
-    /// Without any, everything matches.
+    /// Whether everything matches without rules.
+    is_open: bool,
     rules: Vec<Rule>,
     exclusions: Vec<Rule>,
     namespaces: Value,
@@ -29,11 +30,19 @@ impl Constraints {
             value[key].as_array().into_iter().flatten().map(Rule::read).collect::<Vec<_>>()
         };
         Self {
+            is_open: true,
             rules: rules("resourceRules"),
             exclusions: rules("excludeResourceRules"),
             namespaces: value["namespaceSelector"].clone(),
             objects: value["objectSelector"].clone(),
         }
+    }
+
+    /// Those of a webhook, which is about nothing if it names nothing.
+    pub(super) fn of_webhook(value: &Value) -> Self {
+        let rules: Vec<_> =
+            value["rules"].as_array().into_iter().flatten().map(Rule::read).collect();
+        Self { is_open: false, rules, exclusions: Vec::new(), ..Self::read(value) }
     }
 
     /// Whether the policy is about `attempt`, made in a namespace with `labels`.
@@ -44,7 +53,8 @@ impl Constraints {
         labels.is_none_or(|labels| chooses(&self.namespaces, labels))
             && (chosen(attempt.object) || chosen(attempt.old))
             && !self.exclusions.iter().any(|rule| rule.matches(attempt))
-            && (self.rules.is_empty() || self.rules.iter().any(|rule| rule.matches(attempt)))
+            && ((self.is_open && self.rules.is_empty())
+                || self.rules.iter().any(|rule| rule.matches(attempt)))
     }
 }
 

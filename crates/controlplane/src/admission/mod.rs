@@ -11,6 +11,7 @@ mod context;
 mod matching;
 mod policy;
 mod request;
+mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub(crate) use check::check;
 pub(crate) use request::{Attempt, Operation};
+pub(crate) use webhook::{Webhooks, mutate, validate};
 
 use binding::Binding;
 use policy::{Policy, Verdict};

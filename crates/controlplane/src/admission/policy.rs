@@ -72,7 +72,7 @@ impl Verdict {
 }
 
 impl Expression {
-    fn read(value: &Value) -> Self {
+    pub(super) fn read(value: &Value) -> Self {
         let source = value.as_str().unwrap_or_default().to_owned();
         let compiled = parse_expression(source.trim());
         Self { source, compiled }

@@ -40,6 +40,18 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The same attempt.
+    pub(super) fn same(&self) -> Attempt<'_> {
+        Attempt {
+            target: self.target,
+            operation: self.operation,
+            object: self.object,
+            old: self.old,
+            user: self.user,
+            dry_run: self.dry_run,
+        }
+    }
+
     /// Whether no policy applies: policies cannot lock their own kind away.
     pub(super) fn is_exempt(&self) -> bool {
         let resource = &self.target.resource;

@@ -3,15 +3,23 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::certificate::ClientCertificate;
 use super::serve::{Front, Login};
 use crate::account::AUDIENCE;
 use crate::status::{Refused, Served};
 use crate::user::User;
 
 /// The user of a request with `headers`.
-pub(super) fn user(front: &Front, headers: &HeaderMap) -> Served<User> {
+pub(super) fn user(
+    front: &Front,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+) -> Served<User> {
     if matches!(front.login, Login::Trusted) {
         return Ok(User::administrator());
+    }
+    if let Some(user) = certificate.and_then(ClientCertificate::user) {
+        return Ok(user);
     }
     let found = match token(headers) {
         Some(token) => front.api.bearer(token, &[AUDIENCE.to_owned()]).ok().map(|(user, _)| user),

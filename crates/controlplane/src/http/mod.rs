@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod body;
+mod certificate;
 mod impersonation;
 mod label;
 mod login;
@@ -18,5 +19,6 @@ mod syntax;
 mod watch;
 mod write;
 
+pub use certificate::ClientCertificate;
 pub(crate) use serve::{Front, Login, serve};
 pub(crate) use syntax::problem as json_problem;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{Accept, negotiate};
 use super::answer::Answer;
+use super::certificate::ClientCertificate;
 use super::param::Params;
 use super::render::View;
 use super::route::{self, Place, Route};
@@ -31,7 +32,7 @@ use crate::user::User;
 pub(crate) enum Login {
     /// Every request is the administrator's: the caller is in this process.
     Trusted,
-    /// By bearer token.
+    /// By client certificate or bearer token.
     Token,
 }
 
@@ -49,7 +50,8 @@ pub(crate) struct Front {
 /// Answers one request.
 pub(crate) async fn serve(State(front): State<Front>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let call = Call { front: &front, method: parts.method, headers: &parts.headers };
+    let certificate = parts.extensions.get::<ClientCertificate>();
+    let call = Call { front: &front, method: parts.method, headers: &parts.headers, certificate };
     match call.answer(&parts.uri, body).await {
         Ok(Reply::Stream(response)) => response,
         Ok(Reply::Answer(answer)) => answer.response(&parts.headers),
@@ -66,11 +68,12 @@ struct Call<'a> {
     front: &'a Front,
     method: Method,
     headers: &'a HeaderMap,
+    certificate: Option<&'a ClientCertificate>,
 }
 
 impl Call<'_> {
     async fn answer(&self, uri: &http::Uri, body: Body) -> Served<Reply> {
-        let user = login::user(self.front, self.headers)?;
+        let user = login::user(self.front, self.headers, self.certificate)?;
         let user = impersonation::user(&self.front.api, (uri, self.headers), user)?;
         let query = uri.query().unwrap_or_default();
         self.authorize(&user, || Action::of(&self.method, uri.path(), query))?;

@@ -61,7 +61,13 @@ impl Api {
             if !tracked {
                 form::track_creation(&target, &mut object, write);
             }
-            let told = self.prepare_creation(&target, &mut object, write)?;
+            let nothing = Value::Null;
+            let mut told =
+                self.let_mutate(&target, Operation::Create, (&mut object, &nothing), write).await?;
+            told.extend(self.prepare_creation(&target, &mut object, write)?);
+            let asked = (Operation::Create, &object, &nothing);
+            told.extend(self.ask_webhooks(&target, asked, write).await?);
+            form::store(&target.resource, &mut object);
             if numbered && !tracked && !write.dry_run {
                 let why = "resourceVersion should not be set on objects to be created";
                 return Err(Refused::untyped(why));
@@ -111,7 +117,6 @@ impl Api {
         }
         let mut told = self.admit(target, (Operation::Create, object, &Value::Null), write)?;
         told.extend(form::warnings(target, object));
-        form::store(&target.resource, object);
         Ok(told)
     }
 

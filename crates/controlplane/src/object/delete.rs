@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Target, Write, kind, meta, namespace, now};
+use super::{Target, Write, form, kind, meta, namespace, now};
 use crate::admission::Operation;
 use crate::api::Api;
 use crate::catalog::{DEFINITIONS, NAMESPACES};
@@ -63,6 +63,7 @@ enum Step {
 impl Api {
     /// Deletes one object, or starts to.
     pub(crate) async fn delete(&self, target: &Target, options: &DeleteOptions) -> Served<Deleted> {
+        self.ask_about_deletion(target, options).await?;
         loop {
             let (live, step) = self.decide_delete(target, options)?;
             let Some(change) = deletion(target, &live, &step) else {
@@ -80,6 +81,19 @@ impl Api {
                 Err(refusal) => return Err(target.refused(refusal)),
             }
         }
+    }
+
+    /// Asks webhooks about a deletion.
+    async fn ask_about_deletion(&self, target: &Target, options: &DeleteOptions) -> Served<()> {
+        let Some(live) = self.store.get(&target.resource.store, &target.path()) else {
+            return Ok(());
+        };
+        let write =
+            Write { dry_run: options.dry_run, user: options.user.clone(), ..Write::default() };
+        let (live, mut nothing) = (form::in_version(&target.resource, &live), Value::Null);
+        self.let_mutate(target, Operation::Delete, (&mut nothing, &live), &write).await?;
+        let asked = (Operation::Delete, &Value::Null, &live);
+        self.ask_webhooks(target, asked, &write).await.map(drop)
     }
 
     /// [`Api::delete`] for the collector's thread.

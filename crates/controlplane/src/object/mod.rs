@@ -22,7 +22,7 @@ pub(crate) use meta::{qualified_name_problem, value_problem};
 pub(crate) use review::take_review;
 pub(crate) use update::Change;
 
-use crate::admission::{Attempt, Operation, admit};
+use crate::admission::{Attempt, Operation, admit, mutate, validate};
 use crate::api::Api;
 use crate::catalog::Resource;
 use crate::status::{About, Refused, Served};
@@ -130,6 +130,40 @@ impl Api {
         let Some(user) = &write.user else { return Ok(Vec::new()) };
         let dry_run = write.dry_run;
         admit(self, &Attempt { target, operation, object, old, user, dry_run })
+    }
+}
+
+impl Api {
+    /// Lets webhooks change the new state that a user wants; gives what they warn of.
+    async fn let_mutate(
+        &self,
+        target: &Target,
+        operation: Operation,
+        (object, old): (&mut Value, &Value),
+        write: &Write,
+    ) -> Served<Vec<String>> {
+        let Some(user) = &write.user else { return Ok(Vec::new()) };
+        let dry_run = write.dry_run;
+        let attempt = Attempt { target, operation, object, old, user, dry_run };
+        let outcome = mutate(self, &attempt).await?;
+        if let Some(changed) = outcome.object {
+            *object = changed;
+            let lenient = Write { validation: Validation::Ignore, ..Write::default() };
+            form::decode(target, object, &lenient, false)?;
+        }
+        Ok(outcome.warnings)
+    }
+
+    /// Asks webhooks about a write of a user; gives what they warn of.
+    async fn ask_webhooks(
+        &self,
+        target: &Target,
+        (operation, object, old): (Operation, &Value, &Value),
+        write: &Write,
+    ) -> Served<Vec<String>> {
+        let Some(user) = &write.user else { return Ok(Vec::new()) };
+        let dry_run = write.dry_run;
+        validate(self, &Attempt { target, operation, object, old, user, dry_run }).await
     }
 }
 

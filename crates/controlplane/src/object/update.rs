@@ -107,6 +107,8 @@ impl Api {
         if !change.tracks_itself() {
             form::track_update(target, &old, &mut new, write);
         }
+        let mutated = self.let_mutate(target, Operation::Update, (&mut new, &old), write).await?;
+        warnings.extend(mutated);
         prepare(self, target, &old, &mut new)?;
         escalation::check(self, target, (&new, Some(&old)), write.user.as_deref())?;
         bump_generation(target, &old, &mut new);
@@ -120,6 +122,8 @@ impl Api {
             return Err(Refused::invalid(target.about_kind(), &errors));
         }
         warnings.extend(self.admit(target, (Operation::Update, &new, &old), write)?);
+        let asked = (Operation::Update, &new, &old);
+        warnings.extend(self.ask_webhooks(target, asked, write).await?);
         warnings.extend(form::warnings(target, &new));
         let done = |object| Attempt::Done(Outcome { object, created: false, warnings });
         if fields::same_but_times(&old, &new) {

@@ -8,6 +8,11 @@ use tempfile::TempDir;
 
 use crate::toy;
 
+/// The kubectl that was built once, else that of the machine.
+fn program() -> PathBuf {
+    world::kubernetes::program("kubectl").unwrap_or_else(|| "kubectl".into())
+}
+
 /// kubectl with a home of its own, and the server it talks to.
 struct Kubectl {
     home: TempDir,
@@ -17,7 +22,7 @@ struct Kubectl {
 impl Kubectl {
     /// `None`, told by name, where kubectl is missing.
     async fn start(test: &str) -> Option<Self> {
-        if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
+        if Command::new(program()).args(["version", "--client"]).output().is_err() {
             println!("{test}: skipped, no kubectl on this machine");
             return None;
         }
@@ -47,7 +52,7 @@ impl Kubectl {
     }
 
     async fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new("kubectl");
+        let mut command = Command::new(program());
         command
             .args(arguments.split_whitespace())
             .current_dir(self.home.path())

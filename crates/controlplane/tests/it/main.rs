@@ -7,8 +7,12 @@
 )]
 
 mod access;
+mod certificate;
 mod client;
 mod durable;
 mod kubectl;
+mod load;
+mod restart;
 mod table;
 mod toy;
+mod webhook;
