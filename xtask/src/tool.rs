@@ -13,13 +13,18 @@ pub(crate) struct Package {
 }
 
 /// The packages, in the order in which they are looked for.
-pub(crate) const PACKAGES: [Package; 4] = [
+pub(crate) const PACKAGES: [Package; 5] = [
     Package { program: "sshd", name: "openssh-server", needed_for: "Git over SSH" },
     Package { program: "gpg", name: "gnupg", needed_for: "verifying OpenPGP signatures" },
     Package {
         program: "docker-registry",
         name: "docker-registry",
         needed_for: "a registry that is not our own",
+    },
+    Package {
+        program: "prometheus",
+        name: "prometheus",
+        needed_for: "metric gates on a real Prometheus",
     },
     Package { program: "python3", name: "python3", needed_for: "comparing CRDs with upstream's" },
 ];

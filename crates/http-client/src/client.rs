@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::{Host, Url};
 
 use crate::incoming::{Context, Incoming};
-use crate::{Error, Options, Retry, cause, redact};
+use crate::{Error, Guard, Options, Retry, cause, redact};
 
 /// As Go's default dialer.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -118,11 +118,37 @@ impl Response {
 
 impl Client {
     pub(crate) fn new(options: &Options, user_agent: &str) -> Result<Self, Error> {
-        let builder = reqwest::Client::builder()
-            .user_agent(user_agent)
-            .redirect(reqwest::redirect::Policy::custom(redirect))
-            // A second try on another connection is ours to decide.
-            .retry(reqwest::retry::never());
+        let builder = reqwest::Client::builder();
+        Self::build(
+            builder.redirect(reqwest::redirect::Policy::custom(redirect)),
+            options,
+            user_agent,
+        )
+    }
+
+    pub(crate) fn guarded(
+        options: &Options,
+        user_agent: &str,
+        guard: &Guard,
+    ) -> Result<Self, Error> {
+        let watch = guard.clone();
+        let policy = reqwest::redirect::Policy::custom(move |attempt| {
+            match watch.check_name(attempt.url()) {
+                Ok(()) => redirect(attempt),
+                Err(why) => attempt.error(cause::Refused(why)),
+            }
+        });
+        let builder = reqwest::Client::builder().dns_resolver(guard.clone());
+        Self::build(builder.redirect(policy), options, user_agent)
+    }
+
+    fn build(
+        builder: reqwest::ClientBuilder,
+        options: &Options,
+        user_agent: &str,
+    ) -> Result<Self, Error> {
+        // A second try on another connection is ours to decide.
+        let builder = builder.user_agent(user_agent).retry(reqwest::retry::never());
         let inner = options.configure(builder)?.build().map_err(|error| {
             let cause = cause::deepest(&error);
             match &options.identity {

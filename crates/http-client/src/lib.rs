@@ -28,6 +28,7 @@
 mod cause;
 mod client;
 mod error;
+mod guard;
 mod incoming;
 mod options;
 mod pool;
@@ -38,6 +39,7 @@ pub mod secret;
 
 pub use client::{Client, Request, Response};
 pub use error::{Error, Failure};
+pub use guard::Guard;
 pub use incoming::Incoming;
 pub use options::{Identity, Options, Roots};
 pub use pool::Pool;

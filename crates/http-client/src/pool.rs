@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{Client, Error, Options};
+use crate::{Client, Error, Guard, Options};
 
 /// More sets of options than this are not kept; the one unused longest goes first. Each holds its
 /// own copy of the system's certificate authorities.
@@ -56,5 +56,15 @@ impl Pool {
         }
         clients.by_options.insert(options.clone(), (client.clone(), now));
         Ok(client)
+    }
+
+    /// A client for requests that tenants word: `guard` decides where they may go, redirects included.
+    /// It has connections of its own and asks servers directly, whatever proxy there is.
+    ///
+    /// # Errors
+    /// As [`client`](Self::client).
+    pub fn guarded(&self, options: &Options, guard: &Guard) -> Result<Client, Error> {
+        let options = Options { proxy: crate::Proxy::Direct, ..options.clone() };
+        Client::guarded(&options, &self.0.user_agent, guard)
     }
 }

@@ -29,6 +29,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("cloud", &["http-client"]),
     ("bucket", &["http-client"]),
     ("forge", &["http-client", "cloud"]),
+    ("gate", &["http-client", "expression"]),
     ("registry", &["http-client", "cloud"]),
     ("git", &["http-client", "version"]),
     ("artifact", &["http-client"]),
