@@ -19,12 +19,15 @@ use scenarios::Backend;
 use serde_json::{Value, json};
 use world::kubernetes;
 
-const NOUNS: [(&str, &str); 4] = [
+const NOUNS: [(&str, &str); 5] = [
     ("tokens", include_str!("../scenarios/tokens.txt")),
     ("impersonation", include_str!("../scenarios/impersonation.txt")),
     ("rbac", include_str!("../scenarios/rbac.txt")),
     ("policies", include_str!("../scenarios/policies.txt")),
+    ("promotion", include_str!("../scenarios/promotion.txt")),
 ];
+/// The kinds of staged promotion.
+const PROMOTION: &str = "promotion.sluice.dev";
 /// Users besides the administrator, with a group each.
 const USERS: [(&str, &str); 9] = [
     ("jane", "devs"),
@@ -237,10 +240,11 @@ async fn answers(client: &Client, scenario: &Scenario, namespace: &str) -> Resul
             let answer = conversation.send(step).await?;
             conversation.keep(step, &answer.1)?;
             let found = conversation.comparable(&answer);
-            if step.is_final(&found) || started.elapsed() > PATIENCE {
+            if step.is_final(&found) {
                 answers.push(found);
                 break;
             }
+            anyhow::ensure!(started.elapsed() < PATIENCE, "{}\n  answer: {found}", step.line);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -318,10 +322,53 @@ fn namespace(scenario: &Scenario) -> String {
     format!("{}-{}", scenario.noun, name.chars().take(40).collect::<String>().trim_matches('-'))
 }
 
+/// Installs the kinds of staged promotion and the policies that we ship for them.
+async fn install(client: &Client) -> Result<()> {
+    let ours = |it: &Value| it["spec"]["group"] == PROMOTION;
+    let definitions: Vec<Value> = api::crd::all().into_iter().filter(ours).collect();
+    let conversation = Conversation { client, kept: BTreeMap::new() };
+    let post = async |path: &str, object: &Value| {
+        // Not parsed: what is said in it could be taken for what is done with the answer.
+        let step = Step {
+            line: format!("admin POST {path}"),
+            user: "admin".to_owned(),
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            body: object.to_string(),
+            headers: Vec::new(),
+            keep: None,
+            until: String::new(),
+        };
+        let (code, answer) = conversation.send(&step).await?;
+        anyhow::ensure!(code == 201, "{answer}");
+        Ok(())
+    };
+    for definition in &definitions {
+        post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).await?;
+    }
+    for object in api::admission::all(api::admission::ACCOUNT) {
+        let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+        let plural =
+            kind.replace("policy", "policies").replace("policiesbinding", "policybindings");
+        post(&format!("/apis/admissionregistration.k8s.io/v1/{plural}"), &object).await?;
+    }
+    let started = Instant::now();
+    for definition in &definitions {
+        let plural = definition["spec"]["names"]["plural"].as_str().unwrap_or_default();
+        let list = Step::parse(&format!("admin GET /apis/{PROMOTION}/v1alpha1/{plural}"))?;
+        while conversation.send(&list).await?.0 != 200 {
+            anyhow::ensure!(started.elapsed() < PATIENCE, "{plural} are not served");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
+}
+
 /// Every conversation goes through, and no answer is the server's own fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn identity_scenarios_hold_on_the_embedded_server() {
     let (_server, client) = embedded().unwrap();
+    install(&client).await.unwrap();
     let mut tally = testkit::Tally::new("identity (embedded)");
     for scenario in scenarios().unwrap() {
         let answers = answers(&client, &scenario, &namespace(&scenario)).await;
@@ -344,6 +391,8 @@ async fn identity_scenarios_are_the_same_on_both_servers() {
     }
     let (_embedded, ours) = embedded().unwrap();
     let (_real, theirs) = real().await.unwrap();
+    install(&ours).await.unwrap();
+    install(&theirs).await.unwrap();
     let all = scenarios().unwrap();
     let results = futures::future::join_all(all.iter().map(async |scenario| {
         let namespace = namespace(scenario);

@@ -38,6 +38,12 @@ fn files() -> Result<BTreeMap<PathBuf, String>> {
         let path = PathBuf::from(format!("crds/{group}_{plural}.yaml"));
         files.insert(path, format!("{HEADER}{}", to_yaml(&crd)?));
     }
+    let policies = api::admission::all(api::admission::ACCOUNT);
+    let policies = policies.iter().map(to_yaml).collect::<Result<Vec<_>>>()?.join("---\n");
+    files.insert(
+        PathBuf::from("admission/promotion.sluice.dev.yaml"),
+        format!("{HEADER}{policies}"),
+    );
     Ok(files)
 }
 

@@ -34,6 +34,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+pub mod admission;
 pub mod condition;
 pub mod crd;
 pub mod duration;

@@ -1,6 +1,6 @@
 //! Policies are checked before they are stored.
 
-use kube_cel::cel::common::ast::IdedExpr;
+use kube_cel::cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use serde_json::{Value, json};
 
 use crate::schema::{FieldError, TYPES, parse_expression};
@@ -52,18 +52,15 @@ impl Check {
     }
 
     fn names(&self, expression: &IdedExpr) -> Result<(), String> {
-        let references = expression.references();
-        let mut unknown: Vec<_> = references
-            .variables()
-            .into_iter()
-            .filter(|name| {
-                !(NAMES.contains(name)
-                    || TYPES.contains(name)
-                    || NAMESPACES.contains(name)
-                    || (self.params && *name == "params")
-                    || name.starts_with('@'))
-            })
-            .collect();
+        let mut unknown = Vec::new();
+        free(expression, &mut Vec::new(), &mut unknown);
+        unknown.retain(|name| {
+            !(NAMES.contains(name)
+                || TYPES.contains(name)
+                || NAMESPACES.contains(name)
+                || (self.params && *name == "params")
+                || name.starts_with('@'))
+        });
         unknown.sort_unstable();
         match unknown.first() {
             None => Ok(()),
@@ -75,3 +72,71 @@ impl Check {
 /// Namespaces of functions, which look like variables.
 const NAMESPACES: &[&str] =
     &["sets", "math", "optional", "format", "base64", "cel", "ip", "cidr", "lists", "strings"];
+
+/// The names that an expression takes from outside: not those that a macro binds for its body.
+fn free<'e>(it: &'e IdedExpr, bound: &mut Vec<&'e str>, found: &mut Vec<&'e str>) {
+    match &it.expr {
+        Expr::Ident(name) if !bound.contains(&name.as_str()) => found.push(name),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+        Expr::Call(call) => {
+            for part in call.target.as_deref().into_iter().chain(&call.args) {
+                free(part, bound, found);
+            }
+        }
+        Expr::Select(select) => free(&select.operand, bound, found),
+        Expr::List(list) => {
+            for part in &list.elements {
+                free(part, bound, found);
+            }
+        }
+        Expr::Map(map) => entries(&map.entries, bound, found),
+        Expr::Struct(it) => entries(&it.entries, bound, found),
+        Expr::Comprehension(it) => {
+            free(&it.iter_range, bound, found);
+            free(&it.accu_init, bound, found);
+            let outside = bound.len();
+            bound.extend([it.iter_var.as_str(), it.accu_var.as_str()]);
+            bound.extend(it.iter_var2.as_deref());
+            for part in [&it.loop_cond, &it.loop_step, &it.result] {
+                free(part, bound, found);
+            }
+            bound.truncate(outside);
+        }
+    }
+}
+
+fn entries<'e>(entries: &'e [IdedEntryExpr], bound: &mut Vec<&'e str>, found: &mut Vec<&'e str>) {
+    for entry in entries {
+        match &entry.expr {
+            EntryExpr::StructField(field) => free(&field.value, bound, found),
+            EntryExpr::MapEntry(entry) => {
+                free(&entry.key, bound, found);
+                free(&entry.value, bound, found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(expression: &str) -> Vec<String> {
+        let policy = json!({"spec": {"validations": [{"expression": expression}]}});
+        check(&policy).iter().map(|error| format!("{error:?}")).collect()
+    }
+
+    #[test]
+    fn what_a_macro_binds_is_declared_within_it() {
+        for good in [
+            "object.a.all(it, it.b == request.userInfo.username)",
+            "object.a.filter(it, !oldObject.a.exists(old, old == it)).size() == 0",
+            "object.a.map(k, {k: [k]}).size() > 0",
+        ] {
+            assert_eq!(told(good), Vec::<String>::new(), "{good}");
+        }
+        for bad in ["it.b", "object.a.all(it, other == it)", "object.a.all(it, true) && it"] {
+            assert!(told(bad)[0].contains("undeclared reference to"), "{bad}");
+        }
+    }
+}

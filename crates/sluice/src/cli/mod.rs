@@ -1,5 +1,6 @@
 //! The command line: one verb, one file.
 
+mod admission;
 mod build;
 mod cluster;
 mod completion;
@@ -58,6 +59,7 @@ enum Verb {
     Kustomize(kustomize::Arguments),
     Helm(helm::Arguments),
     Envsubst(envsubst::Arguments),
+    Admission(admission::Arguments),
     Completion(completion::Arguments),
     Version(version::Arguments),
 }
@@ -100,6 +102,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Envsubst(arguments) => envsubst::run(&arguments),
         Verb::Kustomize(arguments) => kustomize::run(&arguments),
         Verb::Helm(arguments) => Ok(helm::run(arguments)),
+        Verb::Admission(arguments) => admission::run(&arguments),
         Verb::Completion(arguments) => Ok(completion::run(&arguments, &mut command())),
         Verb::Version(arguments) => Ok(version::run(&arguments)),
     }

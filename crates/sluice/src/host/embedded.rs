@@ -21,6 +21,9 @@ use crate::{
 /// The administrator's name.
 const ADMIN: &str = "admin";
 
+/// Who the controllers are to the control plane that they share a process with.
+const INSIDER: &str = "system:admin";
+
 /// A control plane that is served; [`stop`](Self::stop) ends it in order, dropping it at once.
 pub(crate) struct Embedded {
     pub(crate) client: Client,
@@ -149,13 +152,14 @@ impl Embedded {
     }
 }
 
-/// The CRDs that the controllers need.
+/// The CRDs that the controllers need, and the policies that keep people from speaking for others.
 fn definitions() -> Result<Vec<Manifest>> {
     let definition = |crd: serde_json::Value| {
         let object = serde_json::from_value(crd)?;
         Ok(Manifest { object, origin: "a built-in definition".to_owned() })
     };
-    api::crd::all().into_iter().map(definition).collect()
+    let policies = api::admission::all(INSIDER);
+    api::crd::all().into_iter().chain(policies).map(definition).collect()
 }
 
 fn token(user: &str, secret: &str, groups: &[&str]) -> controlplane::Token {
