@@ -86,6 +86,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "helm",
             "http-client",
             "kustomize",
+            "pipeline",
             "policy",
             "reconciler",
             "reflector",

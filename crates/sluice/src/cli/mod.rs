@@ -15,6 +15,7 @@ mod kustomize;
 mod local;
 mod mask;
 mod object;
+mod promotion;
 mod reconcile;
 mod registry;
 mod run;
@@ -56,6 +57,7 @@ enum Verb {
     Diff(diff::Arguments),
     Tree(tree::Arguments),
     Trace(trace::Arguments),
+    Promotion(promotion::Arguments),
     Kustomize(kustomize::Arguments),
     Helm(helm::Arguments),
     Envsubst(envsubst::Arguments),
@@ -100,6 +102,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Tree(arguments) => block_on(tree::run(arguments)),
         Verb::Trace(arguments) => block_on(trace::run(arguments)),
         Verb::Envsubst(arguments) => envsubst::run(&arguments),
+        Verb::Promotion(arguments) => block_on(promotion::run(arguments)),
         Verb::Kustomize(arguments) => kustomize::run(&arguments),
         Verb::Helm(arguments) => Ok(helm::run(arguments)),
         Verb::Admission(arguments) => admission::run(&arguments),

@@ -14,6 +14,7 @@ mod kustomize;
 mod manual;
 mod plane;
 mod program;
+mod promotion;
 mod role;
 mod run;
 mod up;
