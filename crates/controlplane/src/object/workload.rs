@@ -22,7 +22,18 @@ pub(super) fn complete_service(api: &Api, service: &mut Value) {
     }
     let address = text(spec, "clusterIP").map_or_else(|| free_address(api), ToOwned::to_owned);
     spec["clusterIPs"] = json!([address]);
-    spec["clusterIP"] = json!(address);
+    spec["clusterIP"] = json!(address.clone());
+    // Who selects nothing and has no address may be reached by any.
+    let selects = spec["selector"].as_object().is_some_and(|it| !it.is_empty());
+    let (families, policy) = if address == "None" && !selects {
+        (json!(["IPv4", "IPv6"]), "RequireDualStack")
+    } else {
+        (json!(["IPv4"]), "SingleStack")
+    };
+    if spec["ipFamilies"].is_null() && spec["ipFamilyPolicy"].is_null() {
+        spec["ipFamilies"] = families;
+        spec["ipFamilyPolicy"] = json!(policy);
+    }
     if spec["ipFamilies"].is_null() {
         spec["ipFamilies"] = json!(["IPv4"]);
     }

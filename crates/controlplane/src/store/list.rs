@@ -86,14 +86,14 @@ fn fill<'a>(
         query.selector.is_empty() || query.selector.matches(path, object)
     };
     while let Some((path, object)) = objects.next() {
-        if !wanted(path, object) {
-            continue;
-        }
+        // As in kube-apiserver there is more if anything follows, wanted or not.
         if query.limit > 0 && page.objects.len() == query.limit {
             page.next = page.objects.last().map(|(path, _)| path.clone());
             page.remaining = query.selector.is_empty().then(|| 1 + objects.count());
             return;
         }
-        page.objects.push((path.clone(), object.clone()));
+        if wanted(path, object) {
+            page.objects.push((path.clone(), object.clone()));
+        }
     }
 }

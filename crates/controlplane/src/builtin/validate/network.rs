@@ -57,6 +57,22 @@ pub(super) fn service(object: &Value, errors: &mut Errors) {
     } else {
         kind.one_of(&["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], errors);
     }
+    families(&spec, errors);
+}
+
+/// The server has addresses of one family; only who selects nothing and needs none may want both.
+fn families(spec: &Spot<'_>, errors: &mut Errors) {
+    let policy = spec.at("ipFamilyPolicy");
+    let bare = spec.at("clusterIP").text() == "None" && spec.at("selector").is_empty();
+    if bare {
+        return;
+    }
+    if policy.text() == "RequireDualStack" {
+        policy.wrong("this cluster is not configured for dual-stack services", errors);
+    }
+    for family in spec.at("ipFamilies").items().filter(|it| it.text() == "IPv6") {
+        family.wrong("not configured on this cluster", errors);
+    }
 }
 
 /// An Ingress.

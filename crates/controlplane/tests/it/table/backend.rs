@@ -25,7 +25,13 @@ type Stream = futures::stream::BoxStream<'static, Bytes>;
 
 impl Backend {
     pub(crate) fn embedded() -> Self {
-        let server = controlplane::Server::open(controlplane::Options::default()).unwrap();
+        Self::embedded_with(None)
+    }
+
+    /// The embedded server, known by the certificates of an authority.
+    pub(crate) fn embedded_with(authority: Option<String>) -> Self {
+        let options = controlplane::Options { authority, ..controlplane::Options::default() };
+        let server = controlplane::Server::open(options).unwrap();
         Self::Embedded { router: server.router(), _server: server }
     }
 

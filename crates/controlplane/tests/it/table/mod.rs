@@ -12,8 +12,10 @@
 
 mod backend;
 mod normal;
+mod replay;
 mod run;
 mod scenario;
+mod vector;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

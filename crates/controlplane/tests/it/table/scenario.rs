@@ -44,6 +44,19 @@ pub(super) fn read(folder: &Path) -> Vec<Scenario> {
     all
 }
 
+/// The recorded sessions of a folder.
+pub(super) fn read_sessions(folder: &Path) -> Vec<Scenario> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "txt"));
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let client = path.file_stem().unwrap().to_string_lossy().into_owned();
+        parse(&client, &std::fs::read_to_string(path).unwrap())
+    };
+    paths.iter().flat_map(read).collect()
+}
+
 /// The standard scenarios for every kind: `=== GROUP KIND`, the path of the collection, an object and
 /// a merge patch.
 fn kinds(kinds: &str, standard: &str) -> Vec<Scenario> {
@@ -110,6 +123,9 @@ fn steps(text: &str) -> Vec<Step> {
                 headers: Vec::new(),
                 body: String::new(),
             });
+            continue;
+        }
+        if line.starts_with("#!") {
             continue;
         }
         let Some(step) = steps.last_mut() else { continue };
