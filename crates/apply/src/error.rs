@@ -51,6 +51,11 @@ pub enum Attempt {
 }
 
 impl Error {
+    /// An object would not be accepted.
+    pub fn dry_run(id: &Id, why: Refusal) -> Self {
+        Self::refused(Attempt::DryRun, id, why)
+    }
+
     pub(crate) fn refused(attempt: Attempt, id: &Id, why: Refusal) -> Self {
         Self::Refused(Box::new(Refused { attempt, id: id.clone(), why }))
     }

@@ -6,8 +6,8 @@ use controller::{Stop, Turn};
 
 use super::action::{Basis, Bench, Progress, Start, Work};
 use super::chart::{self, Unmade};
+use super::end::parked;
 use super::outcome;
-use super::release::parked;
 use super::run::{End, Run};
 use super::spec::{self, Deed};
 use super::storage::Storage;

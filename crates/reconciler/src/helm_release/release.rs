@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use api::duration::Go;
-use api::helm::{HelmRelease, ReleaseAction};
+use api::helm::{DriftDetectionMode, HelmRelease, ReleaseAction};
 use api::meta::{FORCE_AT, READY, REQUESTED_AT, RESET_AT};
 use api::reason;
-use apply::Entry;
-use controller::{Claim, Event, Next, Reference, Turn};
+use controller::{Claim, Event, Turn};
 use helm::chart::Chart;
 use helm::release::{Action, Failed, Record, State, Status, next_action, shortened};
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::action::{Basis, Bench, Progress, Start, Unloaded, Work};
+use super::drift::{self, Drift};
+use super::end::{
+    abandoned, done_with, exhausted, parked, remediated, retried, run_error, shown, stopped,
+    undetermined,
+};
 use super::outcome::{self, After, Attempted};
 use super::run::{End, RELEASED, REMEDIATED, Run, running};
 use super::snapshot::{self, chart, full_name};
@@ -144,6 +146,10 @@ impl HelmReleaseReconciler {
             Ok(state) => state,
             Err(why) => return Turned::Ended(undetermined(run, &why)),
         };
+        let (state, drift) = match drifted(run, bench, (state, record.as_ref())).await {
+            Ok(found) => found,
+            Err(why) => return Turned::Ended(undetermined(run, &why)),
+        };
         let action = self.next(run, bench, state).await;
         let action = match action {
             Ok(action) => action,
@@ -162,6 +168,11 @@ impl HelmReleaseReconciler {
                 let kind = type_of(action);
                 if done.contains(&kind) {
                     return Turned::Ended(stopped(run));
+                }
+                if let Some(drift) = drift {
+                    done.push(kind);
+                    corrected(run, bench, drift).await;
+                    return Turned::Again;
                 }
                 self.begin(run, (bench, aim), (action, record.as_ref()), (work, done)).await
             }
@@ -334,6 +345,58 @@ fn restored(run: &mut Run<'_>) {
     run.replace(REMEDIATED, Claim { kind: RELEASED, status: "True", reason, message: &message });
 }
 
+/// Whether what was released is still so; what is not is told.
+async fn drifted(
+    run: &mut Run<'_>,
+    bench: &Bench<'_>,
+    (state, record): (State, Option<&Record>),
+) -> Result<(State, Option<Drift>), String> {
+    let looks = spec::drift_mode(run.it) != DriftDetectionMode::Disabled;
+    let (State::InSync, Some(record), true) = (state, record, looks) else {
+        return Ok((state, None));
+    };
+    let (drift, errors) = drift::detect(bench.cluster(), run.it, record).await?;
+    if !drift.is_some() {
+        let Some(first) = errors.first() else { return Ok((state, None)) };
+        let all =
+            if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };
+        return Err(format!("unable to determine cluster state: {all}"));
+    }
+    for why in errors {
+        tracing::error!("diff of release against cluster state completed with error: {why}");
+    }
+    let name = run.latest().map(full_name).unwrap_or_default();
+    let summary = drift.summary();
+    let what = "has drifted from the desired state";
+    let message = format!("Cluster state of release {name} {what}:\n{summary}");
+    run.tell(Event::error(reason::DRIFT_DETECTED, message));
+    Ok((State::Drifted, Some(drift)))
+}
+
+/// Brings back what differs.
+async fn corrected(run: &mut Run<'_>, bench: &Bench<'_>, drift: Drift) {
+    let message = running("correct cluster drift", spec::timeout(run.it));
+    run.reconciling(reason::PROGRESSING, &message);
+    run.in_progress("correcting cluster drift");
+    let done = drift::correct(bench.cluster(), drift).await;
+    let Some(current) = run.latest().cloned() else { return };
+    let (name, changes) = (full_name(&current), done.changes.join("\n"));
+    if !done.errors.is_empty() {
+        let partially = if done.changes.is_empty() { "" } else { "partially " };
+        let mut message = format!(
+            "Failed to {partially}correct cluster state of release {name}:\n{}",
+            done.errors.join("\n")
+        );
+        if !done.changes.is_empty() {
+            message = format!("{message}\n\nSuccessful corrections:\n{changes}");
+        }
+        run.tell_of(&current, Event::error(reason::DRIFT_CORRECTION_FAILED, message));
+    } else if !done.changes.is_empty() {
+        let message = format!("Cluster state of release {name} has been corrected:\n{changes}");
+        run.tell_of(&current, Event::info(reason::DRIFT_CORRECTED, message));
+    }
+}
+
 /// The kind of an action.
 fn type_of(action: Action) -> Type {
     match action {
@@ -410,84 +473,6 @@ fn outcome_failures(run: &Run<'_>) -> i64 {
     outcome::failures(run)
 }
 
-fn run_error(why: &str) -> End {
-    tracing::error!("{why}");
-    End::Retry
-}
-
-/// How the release stands could not be found out.
-fn undetermined(run: &mut Run<'_>, why: &str) -> End {
-    let message = format!("Could not determine release state: {why}");
-    run.not_ready(reason::STATE_ERROR, &message);
-    End::Retry
-}
-
-/// There is nothing to do.
-fn done_with(run: &mut Run<'_>) -> End {
-    run.remove(api::meta::RECONCILING);
-    run.summarize();
-    if run.is_ready() {
-        let given = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
-        let it = run.it;
-        run.status.observed_post_renderers_digest = given(state::post_renderers_digest(it));
-        run.status.observed_common_metadata_digest = given(state::common_metadata_digest(it));
-    }
-    End::Done
-}
-
-/// It failed as often as it may.
-fn exhausted(run: &mut Run<'_>) -> End {
-    let action = match run.status.last_attempted_release_action {
-        Some(ReleaseAction::Install) => "install",
-        Some(ReleaseAction::Upgrade) => "upgrade",
-        None => "",
-    };
-    let message = format!("Failed to {action} after {} attempt(s)", outcome::failures(run));
-    run.stalled(reason::RETRIES_EXCEEDED, &message);
-    End::Stalled
-}
-
-/// The next action is of a kind that this run has taken already.
-fn stopped(run: &mut Run<'_>) -> End {
-    let last = run.status.last_attempted_release_action;
-    if let Some(interval) = spec::retry_interval(run.it, last) {
-        return retried(run, interval);
-    }
-    if is_exhausted(run) {
-        run.remove(api::meta::RECONCILING);
-        return End::Done;
-    }
-    let message = run.ready_message();
-    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
-    End::Retry
-}
-
-fn retried(run: &mut Run<'_>, interval: std::time::Duration) -> End {
-    let message = format!("retrying after {}", Go(interval));
-    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
-    End::After(interval)
-}
-
-fn is_exhausted(run: &Run<'_>) -> bool {
-    let Some(action) = run.status.last_attempted_release_action else { return false };
-    let retries = spec::retries(run.it, action);
-    retries >= 0 && outcome::failures(run) > retries
-}
-
-/// A remediation ends a run.
-fn remediated(run: &mut Run<'_>) -> End {
-    let last = run.status.last_attempted_release_action;
-    if let Some(interval) = spec::retry_interval(run.it, last) {
-        return retried(run, interval);
-    }
-    if is_exhausted(run) {
-        return exhausted(run);
-    }
-    let message = run.ready_message();
-    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
-    End::Retry
-}
-
 /// What follows an action.
 fn turned(run: &mut Run<'_>, after: After) -> Turned {
     if after == After::Look {
@@ -501,45 +486,4 @@ fn turned(run: &mut Run<'_>, after: After) -> Turned {
         run.not_ready(reason::RECONCILE_ERROR, "the action had no effect");
     }
     Turned::Ended(End::Retry)
-}
-
-/// An action was given up for something newer.
-fn abandoned(run: &mut Run<'_>, work: &Work) {
-    for observed in work.observed.values() {
-        let history = run.history();
-        let known = history.iter_mut().find(|it| {
-            (&it.name, &it.namespace, it.version)
-                == (&observed.name, &observed.namespace, observed.version)
-        });
-        match known {
-            Some(known) => known.clone_from(observed),
-            None => history.insert(0, observed.clone()),
-        }
-    }
-}
-
-/// What is shown while an action waits.
-fn shown(run: &mut Run<'_>, work: &Work) {
-    let name = match work.deed {
-        Deed::Install => "install",
-        Deed::Upgrade => "upgrade",
-        Deed::Test => "test",
-        Deed::RollBack => "rollback",
-        Deed::Uninstall => "uninstall",
-    };
-    let message = running(name, spec::timeout_of(run.it, work.deed));
-    run.reconciling(reason::PROGRESSING, &message);
-    if matches!(work.deed, Deed::Install | Deed::Upgrade) {
-        run.in_progress(&message);
-    }
-}
-
-/// Parks the run until something of what is waited for changes.
-pub(super) fn parked(entries: &[Entry], deadline: Timestamp) -> End {
-    let reference = |entry: &Entry| {
-        let id = &entry.id;
-        Reference::named(&id.group, &id.kind, id.namespace.clone(), id.name.clone())
-    };
-    let wake_on = entries.iter().map(reference).collect();
-    End::Parked(Next::Park { wake_on, deadline: Some(deadline) })
 }
