@@ -14,6 +14,9 @@ const IMAGE: &str = "image.toolkit.fluxcd.io/v1";
 /// The group and version of the sources.
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 
+/// The group and version of releases.
+const RELEASE: &str = "helm.toolkit.fluxcd.io/v2";
+
 /// The annotation that asks for a run.
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -81,6 +84,17 @@ impl Tenant {
         let url = self.world.git.repository_url(&self.repository_name());
         let usual = json!({"url": url, "interval": "1h", "ref": {"branch": "main"}});
         object(SOURCE, "GitRepository", "fleet", usual, spec)
+    }
+
+    /// A HelmRelease of the chart in the folder `chart` of that GitRepository.
+    pub fn helm_release(&self, name: &str, values: &Value, spec: &Value) -> Value {
+        let source = json!({"kind": "GitRepository", "name": "fleet"});
+        let usual = json!({
+            "chart": {"spec": {"chart": "./chart", "sourceRef": source}},
+            "interval": "1h",
+            "values": values,
+        });
+        object(RELEASE, "HelmRelease", name, usual, spec)
     }
 
     /// An ImageUpdateAutomation of that GitRepository.
@@ -349,7 +363,10 @@ fn group(kind: &str) -> &'static str {
         | "ExternalArtifact" => SOURCE,
         "ArtifactGenerator" => "source.extensions.fluxcd.io/v1beta1",
         "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
-        "Secret" | "Event" | "ServiceAccount" | "Namespace" => "v1",
+        "HelmRelease" => RELEASE,
+        "ConfigMap" | "Secret" | "Pod" | "Event" | "ServiceAccount" | "Namespace" => "v1",
+        "Deployment" => "apps/v1",
+        "Job" => "batch/v1",
         _ => IMAGE,
     }
 }

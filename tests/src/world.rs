@@ -14,7 +14,10 @@ use kube::{
 use sluice::controllers::{self, Setup};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use world::{git, kubernetes, registry};
+use world::{
+    git, kubernetes, registry,
+    simulator::{self, Simulator},
+};
 
 use crate::{Objects, Tenant};
 
@@ -101,6 +104,7 @@ pub struct World {
     /// What its controllers count.
     pub metrics: Metrics,
     controllers: Controllers,
+    simulator: std::sync::OnceLock<Simulator>,
     _server: Server,
 }
 
@@ -150,6 +154,7 @@ impl World {
             registry: registry::Server::with(options.registry).await?,
             metrics,
             controllers,
+            simulator: std::sync::OnceLock::new(),
             _server: server,
         })
     }
@@ -167,6 +172,13 @@ impl World {
         }
         let metrics = Metrics::new(prometheus::Registry::new())?;
         self.controllers.start(self.objects.client().clone(), metrics)
+    }
+
+    /// Has workloads played from now on: Pods start, and Jobs end.
+    pub fn simulate(&self) {
+        let client = || self.objects.client().clone();
+        let start = || Simulator::start(client(), simulator::Options::default());
+        self.simulator.get_or_init(start);
     }
 
     /// Host and port at which artifacts are served.

@@ -24,6 +24,7 @@ mod bucket;
 mod generator;
 mod git;
 mod helm;
+mod helm_release;
 mod identity;
 mod kill;
 mod oci_repository;
@@ -67,6 +68,7 @@ async fn scenarios_hold_on_kubernetes() {
         runtime::ALL,
         oci_repository::ALL,
         helm::ALL,
+        helm_release::ALL,
         bucket::ALL,
         generator::ALL,
         source::ALL,

@@ -4,12 +4,13 @@ use api::duration::Go;
 use api::helm::ReleaseAction;
 use api::reason;
 use apply::Entry;
-use controller::{Next, Reference};
+use controller::{Event, Next, Reference};
 use jiff::Timestamp;
 
 use super::action::Work;
 use super::outcome;
 use super::run::{End, Run, running};
+use super::snapshot::full_name;
 use super::spec::{self, Deed};
 use super::state;
 
@@ -130,4 +131,18 @@ pub(super) fn abandoned(run: &mut Run<'_>, work: &Work) {
 pub(super) fn run_error(why: &str) -> End {
     tracing::error!("{why}");
     End::Retry
+}
+
+/// It has another place now, and may not be uninstalled where it is.
+pub(super) fn kept(run: &mut Run<'_>, part: &str) -> End {
+    let name = run.latest().map(full_name).unwrap_or_default();
+    let message = format!(
+        "the {part} is no longer that of the release {name}, which would be uninstalled first: put \
+         it back, or remove the annotation {}",
+        spec::KEEP
+    );
+    run.not_ready("ReleaseMoved", &message);
+    run.stalled("ReleaseMoved", &message);
+    run.tell(Event::error("ReleaseMoved", message));
+    End::Stalled
 }

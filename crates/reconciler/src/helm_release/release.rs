@@ -14,7 +14,7 @@ use kube::ResourceExt as _;
 use super::action::{Basis, Bench, Progress, Start, Unloaded, Work};
 use super::drift::{self, Drift};
 use super::end::{
-    abandoned, done_with, exhausted, parked, remediated, retried, run_error, shown, stopped,
+    abandoned, done_with, exhausted, kept, parked, remediated, retried, run_error, shown, stopped,
     undetermined,
 };
 use super::outcome::{self, After, Attempted};
@@ -89,7 +89,10 @@ impl HelmReleaseReconciler {
         }
         let (mut work, mut done) = resumed(run, turn, (&mut bench, &aim)).await;
         if work.is_none() {
-            if state::moved(it, &run.status, &aim.chart.metadata.name).is_some() {
+            if let Some(part) = state::moved(it, &run.status, &aim.chart.metadata.name) {
+                if spec::is_kept(it) {
+                    return kept(run, part);
+                }
                 return self.moved(run, turn, bench.target).await;
             }
             attempt(run, &aim);

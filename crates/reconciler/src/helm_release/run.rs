@@ -70,6 +70,22 @@ impl<'a> Run<'a> {
     pub(super) fn reconciling(&mut self, reason: &'static str, message: &str) {
         self.conditions.remove(STALLED);
         self.set(Claim { kind: RECONCILING, status: "True", reason, message });
+        self.keep_since(RECONCILING);
+    }
+
+    /// What the object says already is not news: an action that waits is looked at many times.
+    fn keep_since(&mut self, kind: &str) {
+        let mut told = self.it.status.iter().flat_map(|it| it.conditions.iter().flatten());
+        let told = told.find(|it| it.type_ == kind);
+        let now = self.conditions.list.iter_mut().find(|it| it.type_ == kind);
+        if let (Some(told), Some(now)) = (told, now) {
+            let all = |it: &Condition| {
+                (it.status.clone(), it.reason.clone(), it.message.clone(), it.observed_generation)
+            };
+            if all(told) == all(now) {
+                now.last_transition_time = told.last_transition_time.clone();
+            }
+        }
     }
 
     /// Nothing goes on until the user acts.
