@@ -53,6 +53,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "expression",
             "forge",
             "git",
+            "gotemplate",
             "health",
             "helm",
             "http-client",
