@@ -18,7 +18,6 @@
 //! It chooses no images (`reflector` does) and knows neither Git's wire (`git`) nor YAML (`setters`).
 
 mod act;
-mod login;
 mod message;
 mod observe;
 mod reconciler;
@@ -38,6 +37,7 @@ pub const CONTROLLER: &str = "image-automation-controller";
 
 /// How the controller behaves; the fields are upstream's flags and feature gates.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "flags and feature gates are independent")]
 pub struct Options {
     /// `--no-cross-namespace-refs`.
     pub no_cross_namespace_refs: bool,
@@ -45,6 +45,10 @@ pub struct Options {
     pub all_branch_references: bool,
     /// Gate `GitForcePushBranch`: a push branch other than the checkout branch may be overwritten.
     pub force_push_branch: bool,
+    /// Feature gate `ObjectLevelWorkloadIdentity`.
+    pub object_level_workload_identity: bool,
+    /// `--default-service-account`, for workload identity.
+    pub default_service_account: Option<String>,
 }
 
 impl Default for Options {
@@ -53,6 +57,8 @@ impl Default for Options {
             no_cross_namespace_refs: false,
             all_branch_references: true,
             force_push_branch: true,
+            object_level_workload_identity: false,
+            default_service_account: None,
         }
     }
 }
@@ -66,6 +72,8 @@ pub struct Context {
     pub mirrors: git::Mirrors,
     /// Tokens of GitHub Apps.
     pub forge: forge::Forge,
+    /// Tokens of clouds.
+    pub cloud: cloud::Cloud,
     /// Where engines run.
     pub compute: controller::Compute,
     /// Files that are known to have no marker.

@@ -1,17 +1,19 @@
 //! From an automation and its GitRepository to a repository that can be read and pushed to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use access::{Reader, Refusal, Workload};
 use api::{
     image::{GitSpec, ImageUpdateAutomation},
     reason,
-    source::{GitProvider, GitRepository, GitRepositoryRef},
+    source::{GitRepository, GitRepositoryRef},
 };
+use cloud::InvolvedObject;
 use controller::{Stop, Store, secret};
 use git::{Reference, Remote, Signer};
 use kube::ResourceExt as _;
 
-use crate::{Context, login};
+use crate::Context;
 
 /// The branch that is checked out when nothing is said.
 const DEFAULT_BRANCH: &str = "master";
@@ -154,80 +156,35 @@ async fn remote(
     (repository, namespace): (&GitRepository, &str),
     context: &Context,
 ) -> Result<Remote, Refused> {
-    let spec = &repository.spec;
-    let data = match &spec.secret_ref {
-        None => None,
-        Some(reference) => Some(
-            secret::read(&context.client, namespace, &reference.name).await.map_err(|why| {
-                Refused::Fail(format!(
-                    "failed to get auth secret '{namespace}/{}': {why}",
-                    reference.name
-                ))
-            })?,
-        ),
+    let options = &context.options;
+    let reader = Reader {
+        client: &context.client,
+        cloud: &context.cloud,
+        workload: Workload {
+            per_object: options.object_level_workload_identity,
+            default_account: options.default_service_account.as_deref(),
+        },
+        namespace,
+        object: InvolvedObject {
+            kind: "ImageUpdateAutomation",
+            name: &it.name_any(),
+            namespace: &it.namespace().unwrap_or_default(),
+            operation: "reconcile",
+        },
     };
-    let configured = |why: git::Error| {
-        Refused::Fail(format!("failed to configure authentication options: {why}"))
-    };
-    let mut remote = Remote::from_secret(&spec.url, data.as_ref()).map_err(configured)?;
-    if let Some(reference) = &spec.proxy_secret_ref {
-        let data = secret::read(&context.client, namespace, &reference.name).await;
-        let data = data.map_err(|why| Refused::Fail(why.to_string()))?;
-        remote.proxy = Some(proxy(namespace, &reference.name, &data)?);
-    }
-    if let Some(timeout) = spec.timeout.as_deref() {
-        remote.timeout =
-            api::duration::parse(timeout).map_err(|why| Refused::Fail(why.to_string()))?;
-    }
-    log_in(&mut remote, it, (repository, data.as_ref()), context).await?;
-    Ok(remote)
-}
-
-type Data = BTreeMap<String, Vec<u8>>;
-
-fn proxy(namespace: &str, name: &str, data: &Data) -> Result<git::Proxy, Refused> {
-    let text =
-        |key: &str| data.get(key).map(|value| String::from_utf8_lossy(value).trim().to_owned());
-    let address = text("address").filter(|address| !address.is_empty()).ok_or_else(|| {
-        Refused::Fail(format!("secret '{namespace}/{name}': key 'address' not found"))
-    })?;
-    Ok(git::Proxy { address, username: text("username"), password: text("password") })
-}
-
-/// Logs in where the provider is more than a Secret.
-async fn log_in(
-    remote: &mut Remote,
-    it: &ImageUpdateAutomation,
-    (repository, data): (&GitRepository, Option<&Data>),
-    context: &Context,
-) -> Result<(), Refused> {
-    let has_app = data.is_some_and(|data| data.contains_key("githubAppID"));
-    match repository.spec.provider.unwrap_or_default() {
-        GitProvider::Generic if has_app => {
-            let secret = repository.spec.secret_ref.clone().unwrap_or_default().name;
-            let namespace = repository.namespace().unwrap_or_default();
-            Err(invalid(&format!(
-                "secretRef '{namespace}/{secret}' has github app data but provider is not set to \
-                 github"
-            )))
+    access::remote(repository, &reader, &context.forge).await.map_err(|why| match why {
+        Refusal::Secret(why) => {
+            let name = repository.spec.secret_ref.clone().unwrap_or_default().name;
+            Refused::Fail(format!("failed to get auth secret '{namespace}/{name}': {why}"))
         }
-        GitProvider::Generic => Ok(()),
-        GitProvider::Github => {
-            let needed = "secretRef with github app data must be specified when provider is set to \
-                          github";
-            let data = data.filter(|_| has_app).ok_or_else(|| invalid(needed))?;
-            let secret = repository.spec.secret_ref.clone().unwrap_or_default().name;
-            let name = format!("{}/{secret}", repository.namespace().unwrap_or_default());
-            login::github(remote, it, (&name, data), context).await.map_err(unconfigured)
-        }
-        GitProvider::Azure => Err(invalid(
-            "provider 'azure' is not supported yet; use provider 'generic' with a token in the \
-             secretRef",
-        )),
-    }
+        Refusal::Provider { message, .. } => invalid(&message),
+        Refusal::Remote(why) => unconfigured(&why.to_string()),
+        Refusal::Login(why) => unconfigured(&why),
+        Refusal::Proxy(why) | Refusal::Timeout(why) => Refused::Fail(why),
+    })
 }
 
-fn unconfigured(why: impl std::fmt::Display) -> Refused {
+fn unconfigured(why: &str) -> Refused {
     Refused::Fail(format!("failed to configure authentication options: {why}"))
 }
 

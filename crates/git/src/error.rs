@@ -27,6 +27,9 @@ pub enum Error {
     /// The operation took longer than it was given.
     #[error("context deadline exceeded")]
     Timeout,
+    /// The address is no URL of a repository.
+    #[error("failed to parse URL: {0}")]
+    Address(String),
     /// What the user configured cannot work.
     #[error("{0}")]
     Config(String),

@@ -17,7 +17,7 @@ use gix_protocol::transport::{
 };
 use parking_lot::Mutex;
 use reqwest::{
-    Method, Response,
+    Method, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -48,7 +48,7 @@ pub(crate) fn connect(
     let parsed = gix::Url::from_bytes(url.as_str().into())
         .map_err(|_| Error::Config("failed to parse URL".to_owned()))?;
     let mut stranger = remote.clone();
-    stranger.tls.client = None;
+    stranger.http.identity = None;
     let wire = Wire {
         task: task.clone(),
         client: network.http(remote)?,
@@ -247,6 +247,10 @@ impl Request {
             ("http", "http" | "https") | ("https", "https") => {}
             _ => return Err(wrong("to an unsafe address")),
         }
+        if next.path().ends_with("/_signin") {
+            // Azure DevOps, to those whose credentials it does not take.
+            return Err(Error::Denied("authentication required: sign in".to_owned()));
+        }
         if !next.as_str().ends_with(self.tail.as_str()) {
             return Err(wrong("to something that is not a Git repository"));
         }
@@ -271,6 +275,10 @@ impl Request {
 
     fn check(&self, response: Response, url: &Url) -> Result<Response, Error> {
         let status = response.status();
+        if status == StatusCode::NON_AUTHORITATIVE_INFORMATION {
+            // Azure DevOps answers so with its sign-in page.
+            return Err(Error::Denied("authentication required: sign in".to_owned()));
+        }
         if !status.is_success() {
             let body = self.task.wait(error_body(response))?;
             return Err(wording::status(status.as_u16(), url, &body));

@@ -62,7 +62,7 @@ pub use listing::RemoteRef;
 pub use mirror::{Fetched, Limits, Mirrors, Want};
 pub use network::{Network, Options};
 pub use push::{Expected, Outcome, Push, Pushed, Refspec, Update};
-pub use remote::{Address, Auth, Proxy, Remote, Scheme, SshAuth, Tls};
+pub use remote::{Address, Auth, Remote, Scheme, SshAuth};
 pub use signer::Signer;
 pub use snapshot::{Entry, Mode, Scan, Snapshot};
 pub use submodule::Submodule;

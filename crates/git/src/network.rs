@@ -1,19 +1,11 @@
 //! The ways out of this process: HTTP clients by certificates and proxy, SSH settings.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 
-use crate::{
-    Error, listing,
-    listing::RemoteRef,
-    remote::{Remote, Tls},
-    task,
-};
+use crate::{Error, listing, listing::RemoteRef, remote::Remote, task};
 
-/// How long a connection may take to come up.
-const CONNECT: Duration = Duration::from_secs(20);
 /// How many HTTP clients are kept; each holds its connections open for the next operation.
 const CLIENTS: usize = 64;
 
@@ -42,7 +34,7 @@ impl Default for Options {
 #[derive(Clone)]
 pub struct Network {
     options: Arc<Options>,
-    clients: Arc<Mutex<HashMap<[u8; 32], reqwest::Client>>>,
+    clients: Arc<Mutex<HashMap<http_client::Options, reqwest::Client>>>,
 }
 
 impl fmt::Debug for Network {
@@ -82,87 +74,23 @@ impl Network {
     /// The HTTP client for a remote. Clients are told apart by everything that is part of a
     /// connection, so no two parties share one that carries a certificate.
     pub(crate) fn http(&self, remote: &Remote) -> Result<reqwest::Client, Error> {
-        let key = fingerprint(remote);
         let mut clients = self.clients.lock();
-        if let Some(client) = clients.get(&key) {
+        if let Some(client) = clients.get(&remote.http) {
             return Ok(client.clone());
         }
-        let client = configure(remote, &self.options.user_agent)?;
+        let builder = reqwest::Client::builder()
+            .user_agent(&self.options.user_agent)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none());
+        let builder = remote.http.configure(builder);
+        let builder = builder.map_err(|why| Error::Config(why.to_string()))?;
+        let client = builder.build().map_err(|_| {
+            Error::Config("the client certificate and its key cannot be used".to_owned())
+        })?;
         if clients.len() >= CLIENTS {
             clients.clear();
         }
-        clients.insert(key, client.clone());
+        clients.insert(remote.http.clone(), client.clone());
         Ok(client)
     }
-}
-
-fn fingerprint(remote: &Remote) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut add = |part: Option<&[u8]>| {
-        let part = part.unwrap_or_default();
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    add(remote.tls.ca.as_deref());
-    add(remote.tls.client.as_ref().map(|(certificate, _)| certificate.as_slice()));
-    add(remote.tls.client.as_ref().map(|(_, key)| key.as_slice()));
-    let proxy = remote.proxy.as_ref();
-    add(proxy.map(|proxy| proxy.address.as_bytes()));
-    add(proxy.and_then(|proxy| proxy.username.as_deref()).map(str::as_bytes));
-    add(proxy.and_then(|proxy| proxy.password.as_deref()).map(str::as_bytes));
-    hash.finalize().into()
-}
-
-fn configure(remote: &Remote, user_agent: &str) -> Result<reqwest::Client, Error> {
-    let authorities = authorities(&remote.tls)?;
-    let mut builder = plain(remote, user_agent)?;
-    if !authorities.is_empty() {
-        builder = builder.tls_certs_merge(authorities.clone());
-    }
-    builder.build().or_else(|_| {
-        // A bare container has no system roots; it can still speak plain HTTP, and HTTPS with servers
-        // whose authority is given.
-        let builder = plain(remote, user_agent)?.tls_certs_only(authorities);
-        let wrong = |_| Error::Config("the HTTP client cannot be set up".to_owned());
-        builder.build().map_err(wrong)
-    })
-}
-
-fn authorities(tls: &Tls) -> Result<Vec<reqwest::Certificate>, Error> {
-    let Some(pem) = &tls.ca else { return Ok(Vec::new()) };
-    let wrong = || Error::Config("the certificate authority is not a PEM certificate".to_owned());
-    let found = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| wrong())?;
-    if found.is_empty() { Err(wrong()) } else { Ok(found) }
-}
-
-/// Everything but authorities.
-fn plain(remote: &Remote, user_agent: &str) -> Result<reqwest::ClientBuilder, Error> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(user_agent)
-        .connect_timeout(CONNECT)
-        .tcp_nodelay(true)
-        .redirect(reqwest::redirect::Policy::none());
-    if let Some((certificate, key)) = &remote.tls.client {
-        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
-        let wrong = |_| Error::Config("the client certificate and its key cannot be used".into());
-        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(wrong)?);
-    }
-    if let Some(proxy) = &remote.proxy {
-        let wrong = || Error::Config("the proxy's address cannot be used".to_owned());
-        let scheme = proxy.address.split_once("://").map_or("", |(scheme, _)| scheme);
-        if !matches!(scheme, "http" | "https" | "socks5" | "socks5h") {
-            return Err(wrong());
-        }
-        // Names are resolved by the SOCKS server, as in Go.
-        let address = match proxy.address.strip_prefix("socks5://") {
-            Some(rest) => format!("socks5h://{rest}"),
-            None => proxy.address.clone(),
-        };
-        let mut way = reqwest::Proxy::all(&address).map_err(|_| wrong())?;
-        if let Some(username) = &proxy.username {
-            way = way.basic_auth(username, proxy.password.as_deref().unwrap_or_default());
-        }
-        builder = builder.proxy(way);
-    }
-    Ok(builder)
 }

@@ -32,7 +32,7 @@ impl Address {
     /// # Errors
     /// The text is no URL, has another scheme or no host.
     pub fn parse(text: &str) -> Result<(Self, Option<String>, Option<String>), Error> {
-        let wrong = |why: &str| Error::Config(format!("failed to parse URL: {why}"));
+        let wrong = |why: &str| Error::Address(why.to_owned());
         // The text itself may hold a password, so it is not repeated.
         let mut url = Url::parse(text).map_err(|why| wrong(&why.to_string()))?;
         if !matches!(url.scheme(), "http" | "https" | "ssh") {
@@ -105,7 +105,7 @@ impl fmt::Debug for Address {
     }
 }
 
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -169,41 +169,6 @@ impl fmt::Debug for SshAuth {
     }
 }
 
-/// Certificates for HTTPS, all PEM.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Authorities trusted besides those of the system.
-    pub ca: Option<Vec<u8>>,
-    /// A certificate and its key that tell the server who we are.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
-            .field("ca", &self.ca.is_some())
-            .field("client", &self.client.is_some())
-            .finish()
-    }
-}
-
-/// A proxy between us and the server; without one the environment's are used.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// `http://`, `https://` or `socks5://` and a host.
-    pub address: String,
-    /// Who we are to the proxy.
-    pub username: Option<String>,
-    /// What proves it.
-    pub password: Option<String>,
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Proxy(redacted)")
-    }
-}
-
 /// A repository on a server, with everything needed to reach it.
 #[derive(Clone, Debug)]
 pub struct Remote {
@@ -211,10 +176,8 @@ pub struct Remote {
     pub address: Address,
     /// What proves who we are.
     pub auth: Auth,
-    /// Certificates.
-    pub tls: Tls,
-    /// The proxy.
-    pub proxy: Option<Proxy>,
+    /// Certificates and proxy, for HTTP; SSH uses the proxy of them, if it is named.
+    pub http: http_client::Options,
     /// How long one operation may take.
     pub timeout: Duration,
     /// Who the credentials stand for, when they change by themselves (an access token that is renewed
@@ -229,36 +192,6 @@ impl Remote {
     /// The address is malformed.
     pub fn anonymous(url: &str) -> Result<Self, Error> {
         Self::from_secret(url, None)
-    }
-
-    /// The same certificates and proxy for requests to an HTTP interface beside the repository.
-    ///
-    /// # Errors
-    /// The proxy's address cannot be used.
-    pub fn http_options(&self) -> Result<http_client::Options, Error> {
-        let proxy = match &self.proxy {
-            None => http_client::Proxy::Environment,
-            Some(proxy) => {
-                let data = [
-                    ("address", Some(&proxy.address)),
-                    ("username", proxy.username.as_ref()),
-                    ("password", proxy.password.as_ref()),
-                ];
-                let data = data.into_iter();
-                let data = data
-                    .filter_map(|(key, value)| Some((key.to_owned(), value?.clone().into_bytes())))
-                    .collect();
-                let secret = http_client::secret::Secret { name: "proxy", data: &data };
-                http_client::secret::proxy(secret).map_err(|why| Error::Config(why.to_string()))?
-            }
-        };
-        let identity = self.tls.client.clone();
-        let roots = self.tls.ca.clone();
-        Ok(http_client::Options {
-            roots: roots.map_or(http_client::Roots::System, http_client::Roots::Added),
-            identity: identity.map(|(certificate, key)| http_client::Identity { certificate, key }),
-            proxy,
-        })
     }
 
     pub(crate) fn shared(&self) -> Arc<Self> {

@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use http_client::{
+    Options, Proxy,
+    secret::{Secret, tls_if_any},
+};
+
 use crate::{
     Error,
-    remote::{Address, Auth, Remote, Scheme, SshAuth, Tls},
+    remote::{Address, Auth, Remote, Scheme, SshAuth},
 };
 
 /// How long one operation takes at most if nobody says otherwise.
@@ -25,16 +30,22 @@ impl Remote {
     ///
     /// # Errors
     /// The address is malformed, a needed key is missing or two ways to log in are given.
-    pub fn from_secret(url: &str, data: Option<&Data>) -> Result<Self, Error> {
+    pub fn from_secret(url: &str, secret: Option<Secret<'_>>) -> Result<Self, Error> {
         let (address, user, password) = Address::parse(url)?;
         let empty = Data::new();
-        let data = data.unwrap_or(&empty);
-        let (auth, tls) = match address.scheme() {
-            Scheme::Ssh => (ssh(data, user)?, Tls::default()),
-            Scheme::Http => (http(data, user, password, "http")?, tls(data)?),
-            Scheme::Https => (http(data, user, password, "https")?, tls(data)?),
+        let secret = secret.unwrap_or(Secret { name: "", data: &empty });
+        let data = secret.data;
+        let (auth, scheme) = match address.scheme() {
+            Scheme::Ssh => (ssh(data, user)?, None),
+            Scheme::Http => (http(data, user, password, "http")?, Some(secret)),
+            Scheme::Https => (http(data, user, password, "https")?, Some(secret)),
         };
-        Ok(Self { address, auth, tls, proxy: None, timeout: TIMEOUT, identity: None })
+        let tls = match scheme {
+            Some(secret) => tls_if_any(secret).map_err(|why| Error::Config(why.to_string()))?,
+            None => None,
+        };
+        let http = Options::of(tls, Proxy::default());
+        Ok(Self { address, auth, http, timeout: TIMEOUT, identity: None })
     }
 }
 
@@ -79,23 +90,6 @@ fn ssh(data: &Data, user: Option<String>) -> Result<Auth, Error> {
     }))
 }
 
-fn tls(data: &Data) -> Result<Tls, Error> {
-    let any = |keys: [&str; 2]| {
-        keys.into_iter().find_map(|key| data.get(key).filter(|value| !value.is_empty()).cloned())
-    };
-    let client = match (any(["tls.crt", "certFile"]), any(["tls.key", "keyFile"])) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        (Some(_), None) => return Err(half("tls.crt", "tls.key")),
-        (None, Some(_)) => return Err(half("tls.key", "tls.crt")),
-    };
-    Ok(Tls { ca: any(["ca.crt", "caFile"]), client })
-}
-
-fn half(given: &str, missing: &str) -> Error {
-    Error::Config(format!("the secret has '{given}' but not '{missing}', which go together"))
-}
-
 /// A value as text; a newline at the end is what `echo` leaves behind and never part of a secret.
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).trim_end_matches(['\r', '\n']).to_owned()
@@ -103,11 +97,12 @@ fn text(value: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Auth, Data, Remote};
+    use super::{Auth, Data, Remote, Secret};
 
     fn read(url: &str, pairs: &[(&str, &str)]) -> Result<Remote, String> {
         let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
-        Remote::from_secret(url, Some(&pairs.collect::<Data>())).map_err(|why| why.to_string())
+        let secret = Secret { name: "ns/s", data: &pairs.collect::<Data>() };
+        Remote::from_secret(url, Some(secret)).map_err(|why| why.to_string())
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn inner(outer: &Remote, url: &str) -> Result<Remote, Error> {
         }
         inner.auth = Auth::None;
         inner.identity = None;
-        inner.tls.client = None;
+        inner.http.identity = None;
     }
     Ok(inner)
 }
@@ -184,6 +184,8 @@ fn join(outer: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http_client::{Identity, Roots};
+
     use super::{Remote, inner, resolve};
     use crate::remote::Auth;
 
@@ -205,14 +207,14 @@ mod tests {
     fn credentials_stay_with_their_host() {
         let mut outer = Remote::anonymous("https://h/a/b.git").unwrap();
         outer.auth = Auth::Bearer("secret".into());
-        outer.tls.client = Some((b"c".to_vec(), b"k".to_vec()));
-        outer.tls.ca = Some(b"ca".to_vec());
+        outer.http.identity = Some(Identity { certificate: b"c".to_vec(), key: b"k".to_vec() });
+        outer.http.roots = Roots::Added(b"ca".to_vec());
         let near = inner(&outer, "../c.git").unwrap();
         assert_eq!(near.auth, outer.auth);
         for far in ["https://other/c", "http://h/c", "https://h:444/c"] {
             let far = inner(&outer, far).unwrap();
-            assert_eq!((far.auth, far.tls.client), (Auth::None, None));
-            assert_eq!(far.tls.ca, outer.tls.ca);
+            assert_eq!((far.auth, far.http.identity), (Auth::None, None));
+            assert_eq!(far.http.roots, outer.http.roots);
         }
         for refused in ["ssh://git@h/c", "https://user:pw@other/c", "file:///etc", "ext::sh -c x"] {
             let why = inner(&outer, refused).unwrap_err().to_string();

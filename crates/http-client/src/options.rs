@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::{Error, Proxy};
+use crate::{Error, Proxy, secret::Tls};
 
 /// How connections are made; equal options share connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,46 +66,39 @@ impl std::fmt::Debug for Identity {
 static HAS_SYSTEM_ROOTS: LazyLock<bool> =
     LazyLock::new(|| reqwest::Client::builder().no_proxy().build().is_ok());
 
-/// Applies options to the asynchronous and the blocking builder alike.
-macro_rules! apply {
-    ($options:expr, $builder:expr) => {{
-        let (options, mut builder) = ($options, $builder);
-        builder = builder.connect_timeout(crate::client::CONNECT_TIMEOUT).no_proxy();
-        if let Some(proxy) = options.proxy.build()? {
-            builder = builder.proxy(proxy);
-        }
-        builder = match &options.roots {
-            Roots::System if *HAS_SYSTEM_ROOTS => builder,
-            Roots::System => builder.tls_certs_only([]),
-            Roots::Added(pem) => builder.tls_certs_merge(authorities(pem)?),
-            Roots::Only(pem) => builder.tls_certs_only(authorities(pem)?),
-            Roots::Unchecked => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
-        };
-        if let Some(identity) = &options.identity {
-            builder = builder.identity(identity.build()?);
-        }
-        builder
-    }};
-}
-
 impl Options {
-    /// Applies CAs, client certificate and proxy to the builder of a blocking client, for
-    /// libraries that make their client themselves and let others configure it.
+    /// Connections with the TLS material of a Secret, if there is one, and through a proxy; the
+    /// authorities of the system stay trusted.
+    pub fn of(tls: Option<Tls>, proxy: Proxy) -> Self {
+        let Some(tls) = tls else { return Self { proxy, ..Self::default() } };
+        let roots = tls.ca.map_or(Roots::System, Roots::Added);
+        Self { roots, identity: tls.identity, proxy }
+    }
+
+    /// Applies the options to the client of the library below, for crates whose own protocol needs
+    /// one. Redirects, retries and limits are theirs to keep then.
     ///
     /// # Errors
     /// [`Error::Options`] when a PEM text or the proxy address cannot be used.
-    pub fn configure_blocking(
+    pub fn configure(
         &self,
-        builder: reqwest::blocking::ClientBuilder,
-    ) -> Result<reqwest::blocking::ClientBuilder, Error> {
-        Ok(apply!(self, builder))
-    }
-
-    pub(crate) fn configure(
-        &self,
-        builder: reqwest::ClientBuilder,
+        mut builder: reqwest::ClientBuilder,
     ) -> Result<reqwest::ClientBuilder, Error> {
-        Ok(apply!(self, builder))
+        builder = builder.connect_timeout(crate::client::CONNECT_TIMEOUT).no_proxy();
+        if let Some(proxy) = self.proxy.build()? {
+            builder = builder.proxy(proxy);
+        }
+        builder = match &self.roots {
+            Roots::System if *HAS_SYSTEM_ROOTS => builder,
+            Roots::System => builder.tls_certs_only([]),
+            Roots::Added(pem) if *HAS_SYSTEM_ROOTS => builder.tls_certs_merge(authorities(pem)?),
+            Roots::Added(pem) | Roots::Only(pem) => builder.tls_certs_only(authorities(pem)?),
+            Roots::Unchecked => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
+        };
+        match &self.identity {
+            Some(identity) => Ok(builder.identity(identity.build()?)),
+            None => Ok(builder),
+        }
     }
 }
 

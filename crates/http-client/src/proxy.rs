@@ -39,6 +39,10 @@ impl Proxy {
             }
             Self::Url(url) => {
                 let mut url = url.clone();
+                if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+                    let shown = redact(&url);
+                    return Err(Error::Options(format!("unusable proxy address '{shown}'")));
+                }
                 // Names are resolved by the SOCKS server, as in Go.
                 if url.scheme() == "socks5" && url.set_scheme("socks5h").is_err() {
                     return Err(Error::Options("unusable proxy address".to_owned()));

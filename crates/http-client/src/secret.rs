@@ -54,6 +54,19 @@ pub struct Tls {
 /// # Errors
 /// [`Error::Secret`] when half of the pair is missing or nothing is there at all.
 pub fn tls(secret: Secret<'_>) -> Result<Tls, Error> {
+    let name = secret.name;
+    tls_if_any(secret)?.ok_or_else(|| {
+        Error::Secret(format!(
+            "secret '{name}' must contain either 'ca.crt' or both 'tls.crt' and 'tls.key'"
+        ))
+    })
+}
+
+/// As [`tls`], for Secrets that hold other things as well: nothing at all is no error.
+///
+/// # Errors
+/// [`Error::Secret`] when half of the pair is missing.
+pub fn tls_if_any(secret: Secret<'_>) -> Result<Option<Tls>, Error> {
     let certificate = secret.get_or_legacy("tls.crt", "certFile");
     let key = secret.get_or_legacy("tls.key", "keyFile");
     let ca = secret.get_or_legacy("ca.crt", "caFile").map(<[u8]>::to_vec);
@@ -74,12 +87,8 @@ pub fn tls(secret: Secret<'_>) -> Result<Tls, Error> {
             )));
         }
     };
-    if ca.is_none() && identity.is_none() {
-        return Err(Error::Secret(format!(
-            "secret '{name}' must contain either 'ca.crt' or both 'tls.crt' and 'tls.key'"
-        )));
-    }
-    Ok(Tls { ca, identity })
+    let any = ca.is_some() || identity.is_some();
+    Ok(any.then_some(Tls { ca, identity }))
 }
 
 /// Longer proxy addresses are refused.

@@ -320,6 +320,7 @@ impl Shared {
             client: self.host.client().clone(),
             mirrors: self.mirrors(setup)?,
             forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            cloud: self.cloud.clone(),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),
             writers: automation::Writers::default(),

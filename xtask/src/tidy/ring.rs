@@ -34,15 +34,28 @@ const RINGS: &[(&str, &[&str])] = &[
     ("git", &["http-client", "version"]),
     ("artifact", &["http-client"]),
     ("controller", &["api"]),
+    // What controllers share of reading credentials.
+    ("access", &["api", "cloud", "controller", "forge", "git", "http-client", "registry"]),
     // Controllers know the kit, adapters and engines, never one another.
-    ("reflector", &["api", "controller", "cloud", "http-client", "policy", "registry"]),
+    ("reflector", &["access", "api", "controller", "cloud", "http-client", "policy", "registry"]),
     (
         "automation",
-        &["api", "controller", "forge", "git", "gotemplate", "http-client", "registry", "setters"],
+        &[
+            "access",
+            "api",
+            "cloud",
+            "controller",
+            "forge",
+            "git",
+            "gotemplate",
+            "registry",
+            "setters",
+        ],
     ),
     (
         "reconciler",
         &[
+            "access",
             "api",
             "apply",
             "artifact",
@@ -130,6 +143,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     (
         "kube",
         &[
+            "access",
             "api",
             "apply",
             "controller",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
+use http_client::{Proxy, Roots};
 
 use crate::remote::{Auth, Remote};
 
@@ -16,32 +17,41 @@ pub(super) fn of(secret: &hmac::Key, scope: &str, remote: &Remote) -> String {
         context.update(&(part.len() as u64).to_le_bytes());
         context.update(part);
     };
-    let tls = &remote.tls;
-    let anonymous = remote.auth == Auth::None
-        && remote.proxy.is_none()
-        && tls.ca.is_none()
-        && tls.client.is_none();
+    let http_client::Options { roots, identity, proxy } = &remote.http;
+    let anonymous = remote.auth == Auth::None && remote.http == http_client::Options::default();
     add(if anonymous { b"" } else { b"private" });
     add(if anonymous { b"" } else { scope.as_bytes() });
     add(remote.address.normal().as_bytes());
     for part in credentials(remote) {
         add(part);
     }
-    add(tls.ca.as_deref().unwrap_or_default());
-    if let Some((certificate, key)) = &tls.client {
-        add(certificate);
-        add(key);
+    for part in trusted(roots) {
+        add(part);
     }
-    if let Some(proxy) = &remote.proxy {
-        add(proxy.address.as_bytes());
-        add(proxy.username.as_deref().unwrap_or_default().as_bytes());
-        add(proxy.password.as_deref().unwrap_or_default().as_bytes());
+    if let Some(identity) = identity {
+        add(&identity.certificate);
+        add(&identity.key);
+    }
+    match proxy {
+        Proxy::Environment => add(b"environment"),
+        Proxy::Direct => add(b"direct"),
+        Proxy::Url(url) => add(url.as_str().as_bytes()),
     }
     let mut name = String::with_capacity(40);
     for byte in &context.sign().as_ref()[..20] {
         let _ = write!(name, "{byte:02x}");
     }
     name
+}
+
+/// What stands for the authorities.
+fn trusted(roots: &Roots) -> [&[u8]; 2] {
+    match roots {
+        Roots::System => [b"system", b""],
+        Roots::Added(pem) => [b"added", pem],
+        Roots::Only(pem) => [b"only", pem],
+        Roots::Unchecked => [b"unchecked", b""],
+    }
 }
 
 /// What stands for the credentials.
@@ -61,8 +71,8 @@ fn credentials(remote: &Remote) -> [&[u8]; 4] {
 mod tests {
     use aws_lc_rs::hmac;
 
-    use super::{Remote, of};
-    use crate::remote::{Auth, Proxy};
+    use super::{Proxy, Remote, of};
+    use crate::remote::Auth;
 
     #[test]
     fn only_anonymous_access_is_shared() {
@@ -82,7 +92,10 @@ mod tests {
         (closed.identity, other.identity) = (Some("app/1".into()), Some("app/1".into()));
         assert_eq!(key("a", &closed), key("a", &other));
         let mut proxied = open.clone();
-        proxied.proxy = Some(Proxy { address: "http://p".into(), username: None, password: None });
+        proxied.http.proxy = Proxy::Url("http://p".parse().unwrap());
         assert_ne!(key("a", &proxied), key("b", &proxied));
+        let mut direct = open.clone();
+        direct.http.proxy = Proxy::Direct;
+        assert_ne!(key("a", &direct), key("a", &proxied));
     }
 }

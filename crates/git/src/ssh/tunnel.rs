@@ -1,6 +1,7 @@
 //! The connection to an SSH server, straight or through a proxy.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http_client::Proxy;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -9,7 +10,7 @@ use url::Url;
 
 use crate::{
     Error,
-    remote::{Proxy, Remote},
+    remote::{Remote, percent_decode},
     wording,
 };
 
@@ -19,12 +20,12 @@ const ANSWER: usize = 16 * 1024;
 pub(super) async fn dial(remote: &Remote) -> Result<TcpStream, Error> {
     let host = remote.address.host().trim_matches(['[', ']']);
     let port = remote.address.port();
-    let Some(proxy) = &remote.proxy else {
+    // Variables of the environment are not for SSH, as in OpenSSH.
+    let Proxy::Url(url) = &remote.http.proxy else {
         let stream = TcpStream::connect((host, port)).await;
         return prompt(stream.map_err(|why| wording::undialled(remote.address.url(), &why))?);
     };
     let wrong = || Error::Config("the proxy's address cannot be used".to_owned());
-    let url = Url::parse(&proxy.address).map_err(|_| wrong())?;
     let (usual, socks) = match url.scheme() {
         "http" => (80, false),
         "socks5" | "socks5h" => (1080, true),
@@ -32,9 +33,11 @@ pub(super) async fn dial(remote: &Remote) -> Result<TcpStream, Error> {
     };
     let name = url.host_str().ok_or_else(wrong)?.trim_matches(['[', ']']);
     let stream = TcpStream::connect((name, url.port().unwrap_or(usual))).await;
-    let stream = stream.map_err(|why| wording::undialled(&wording::shown(&url), &why))?;
+    let stream = stream.map_err(|why| wording::undialled(&wording::shown(url), &why))?;
     let mut stream = prompt(stream)?;
-    let target = Target { host, port, credentials: credentials(proxy) };
+    let credentials = credentials(url);
+    let credentials = credentials.as_ref().map(|(user, password)| (&**user, &**password));
+    let target = Target { host, port, credentials };
     let talk = if socks { target.socks(&mut stream).await } else { target.http(&mut stream).await };
     talk.map(|()| stream)
 }
@@ -45,9 +48,9 @@ fn prompt(stream: TcpStream) -> Result<TcpStream, Error> {
     Ok(stream)
 }
 
-fn credentials(proxy: &Proxy) -> Option<(&str, &str)> {
-    let username = proxy.username.as_deref().filter(|name| !name.is_empty())?;
-    Some((username, proxy.password.as_deref().unwrap_or_default()))
+fn credentials(proxy: &Url) -> Option<(String, String)> {
+    let username = Some(proxy.username()).filter(|name| !name.is_empty())?;
+    Some((percent_decode(username), percent_decode(proxy.password().unwrap_or_default())))
 }
 
 fn broken(why: &std::io::Error) -> Error {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use git::{Auth, Error, Network, Options, Proxy, Reference, Remote, Tls};
+use git::{Auth, Error, Network, Options, Reference, Remote};
+use http_client::{Identity, Proxy, Roots, secret::Secret};
 use world::git::{Fault, Options as ServerOptions, Server};
 use world::proxy::Kind;
 
@@ -8,6 +9,10 @@ use crate::fixture::{Mirror, commit, fleet, only, onto, text};
 
 fn basic() -> ServerOptions {
     ServerOptions { basic: Some(("user".into(), "pa55:w0rd".into())), ..ServerOptions::default() }
+}
+
+fn named(data: &BTreeMap<String, Vec<u8>>) -> Secret<'_> {
+    Secret { name: "flux-system/git", data }
 }
 
 fn credentials(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
@@ -18,7 +23,8 @@ fn credentials(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
 async fn basic_auth_clones_and_pushes() {
     let (server, repository, _) = fleet(basic()).await;
     let secret = credentials(&[("username", "user"), ("password", "pa55:w0rd")]);
-    let remote = Remote::from_secret(&server.repository_url("fleet"), Some(&secret)).unwrap();
+    let remote =
+        Remote::from_secret(&server.repository_url("fleet"), Some(named(&secret))).unwrap();
     let mirror = Mirror::new();
     let checkout = mirror.main(&remote).await.unwrap();
     let new = commit(&checkout.snapshot, "apps/a.yaml", "image: a:2\n").await;
@@ -33,7 +39,7 @@ async fn wrong_credentials_are_told_and_kept_quiet() {
     let (server, _, _) = fleet(basic()).await;
     let secret = credentials(&[("username", "user"), ("password", "hunter2")]);
     let url = server.repository_url("fleet");
-    let remote = Remote::from_secret(&url, Some(&secret)).unwrap();
+    let remote = Remote::from_secret(&url, Some(named(&secret))).unwrap();
     let why = Mirror::new().main(&remote).await.unwrap_err();
     assert!(why.is_denied() && !why.is_transient(), "{why:?}");
     assert_eq!(why.to_string(), format!("unable to clone '{url}': authentication required: "));
@@ -47,11 +53,11 @@ async fn nothing_is_served_from_cache_once_credentials_fail() {
     let (server, _, _) = fleet(basic()).await;
     let url = server.repository_url("fleet");
     let good = credentials(&[("username", "user"), ("password", "pa55:w0rd")]);
-    let good = Remote::from_secret(&url, Some(&good)).unwrap();
+    let good = Remote::from_secret(&url, Some(named(&good))).unwrap();
     let mirror = Mirror::new();
     mirror.main(&good).await.unwrap();
     let bad = credentials(&[("username", "user"), ("password", "old")]);
-    let bad = Remote::from_secret(&url, Some(&bad)).unwrap();
+    let bad = Remote::from_secret(&url, Some(named(&bad))).unwrap();
     assert!(mirror.main(&bad).await.unwrap_err().is_denied());
     assert!(mirror.main(&Remote::anonymous(&url).unwrap()).await.unwrap_err().is_denied());
 
@@ -69,7 +75,8 @@ async fn bearer_tokens() {
     let options = ServerOptions { bearer: Some("t0ken".to_owned()), ..ServerOptions::default() };
     let (server, _, _) = fleet(options).await;
     let secret = credentials(&[("bearerToken", "t0ken")]);
-    let remote = Remote::from_secret(&server.repository_url("fleet"), Some(&secret)).unwrap();
+    let remote =
+        Remote::from_secret(&server.repository_url("fleet"), Some(named(&secret))).unwrap();
     let checkout = Mirror::new().main(&remote).await.unwrap();
     assert_eq!(text(&checkout.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
 }
@@ -86,10 +93,11 @@ async fn a_custom_authority_is_needed_and_enough() {
         "{why}"
     );
     let secret = credentials(&[("ca.crt", server.ca_pem().unwrap())]);
-    let remote = Remote::from_secret(&server.repository_url("fleet"), Some(&secret)).unwrap();
+    let remote =
+        Remote::from_secret(&server.repository_url("fleet"), Some(named(&secret))).unwrap();
     Mirror::new().main(&remote).await.unwrap();
     let wrong = credentials(&[("caFile", "not a certificate")]);
-    let remote = Remote::from_secret(&server.repository_url("fleet"), Some(&wrong)).unwrap();
+    let remote = Remote::from_secret(&server.repository_url("fleet"), Some(named(&wrong))).unwrap();
     let why = Mirror::new().main(&remote).await.unwrap_err();
     assert!(!why.is_transient(), "{why:?}");
 }
@@ -98,7 +106,7 @@ async fn a_custom_authority_is_needed_and_enough() {
 async fn an_expired_certificate_is_told() {
     let tls = Some(world::git::Tls { expired: true, client_certificate: false });
     let (server, _, mut remote) = fleet(ServerOptions { tls, ..ServerOptions::default() }).await;
-    remote.tls = Tls { ca: Some(server.ca_pem().unwrap().into()), client: None };
+    remote.http.roots = Roots::Added(server.ca_pem().unwrap().into());
     let why = Mirror::new().main(&remote).await.unwrap_err();
     assert!(why.to_string().contains("certificate has expired or is not yet valid"), "{why}");
 }
@@ -107,11 +115,13 @@ async fn an_expired_certificate_is_told() {
 async fn a_client_certificate_is_shown() {
     let tls = Some(world::git::Tls { client_certificate: true, expired: false });
     let (server, _, mut remote) = fleet(ServerOptions { tls, ..ServerOptions::default() }).await;
-    remote.tls = Tls { ca: Some(server.ca_pem().unwrap().into()), client: None };
+    remote.http.roots = Roots::Added(server.ca_pem().unwrap().into());
     assert!(Mirror::new().main(&remote).await.is_err());
     let identity = server.client_identity().unwrap();
-    let pair = (identity.certificate_pem.clone().into(), identity.key_pem.clone().into());
-    remote.tls.client = Some(pair);
+    remote.http.identity = Some(Identity {
+        certificate: identity.certificate_pem.clone().into(),
+        key: identity.key_pem.clone().into(),
+    });
     Mirror::new().main(&remote).await.unwrap();
 }
 
@@ -121,7 +131,7 @@ async fn credentials_do_not_follow_a_redirect_to_another_host() {
     let options = ServerOptions { redirect: Some(target.url()), ..basic() };
     let (door, _, _) = fleet(options).await;
     let secret = credentials(&[("username", "user"), ("password", "pa55:w0rd")]);
-    let remote = Remote::from_secret(&door.repository_url("fleet"), Some(&secret)).unwrap();
+    let remote = Remote::from_secret(&door.repository_url("fleet"), Some(named(&secret))).unwrap();
     let checkout = Mirror::new().main(&remote).await.unwrap();
     assert_eq!(text(&checkout.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
     assert_eq!(target.counts().authorized, 0);
@@ -136,10 +146,11 @@ async fn a_client_certificate_is_not_shown_to_another_host() {
     let options = ServerOptions { redirect: Some(target.url()), ..ServerOptions::default() };
     let (_door, _, mut remote) = fleet(options).await;
     let identity = target.client_identity().unwrap();
-    remote.tls = Tls {
-        ca: Some(target.ca_pem().unwrap().into()),
-        client: Some((identity.certificate_pem.clone().into(), identity.key_pem.clone().into())),
-    };
+    remote.http.roots = Roots::Added(target.ca_pem().unwrap().into());
+    remote.http.identity = Some(Identity {
+        certificate: identity.certificate_pem.clone().into(),
+        key: identity.key_pem.clone().into(),
+    });
     assert!(Mirror::new().main(&remote).await.is_err());
     assert_eq!(target.counts().requests, 0, "the handshake failed for want of a certificate");
 }
@@ -226,28 +237,27 @@ async fn proxies_are_used_and_told_who_we_are() {
         let login = Some(("me", "p:w"));
         let proxy = world::proxy::Proxy::start(kind, login).await.unwrap();
         let scheme = if kind == Kind::Http { "http" } else { "socks5" };
-        let way = |password: &str| Proxy {
-            address: format!("{scheme}://{}", proxy.host()),
-            username: Some("me".to_owned()),
-            password: Some(password.to_owned()),
+        let way = |password: &str| {
+            Proxy::Url(format!("{scheme}://me:{password}@{}", proxy.host()).parse().unwrap())
         };
         for server in [&plain, &secure] {
             let url = server.repository_url("fleet").replace("127.0.0.1", "localhost");
             let mut remote = Remote::anonymous(&url).unwrap();
-            remote.tls.ca = server.ca_pem().map(Into::into);
-            remote.proxy = Some(way("p:w"));
+            if let Some(pem) = server.ca_pem() {
+                remote.http.roots = Roots::Added(pem.into());
+            }
+            remote.http.proxy = way("p%3Aw");
             let checkout = Mirror::new().main(&remote).await.unwrap();
             assert_eq!(text(&checkout.snapshot, "apps/a.yaml").await.unwrap(), "image: a:1\n");
             let target = url.split('/').nth(2).unwrap().to_owned();
             assert!(proxy.targets().contains(&target), "{:?}", proxy.targets());
-            remote.proxy = Some(way("wrong"));
+            remote.http.proxy = way("wrong");
             let why = Mirror::new().main(&remote).await.unwrap_err();
             assert!(proxy.refused() > 0, "{why}");
         }
     }
     let mut remote = Remote::anonymous(&plain.repository_url("fleet")).unwrap();
-    let wrong = Proxy { address: "nonsense://x".into(), username: None, password: None };
-    remote.proxy = Some(wrong);
+    remote.http.proxy = Proxy::Url("nonsense://x".parse().unwrap());
     assert!(matches!(Mirror::new().main(&remote).await.unwrap_err().cause(), Error::Config(_)));
 }
 

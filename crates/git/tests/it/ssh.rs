@@ -1,4 +1,5 @@
-use git::{Auth, Network, Options, Outcome, Proxy, Remote, SshAuth};
+use git::{Auth, Network, Options, Outcome, Remote, SshAuth};
+use http_client::{Proxy, secret::Secret};
 use world::proxy::Kind;
 use world::ssh::{KeyType, Options as SshOptions, Server};
 
@@ -28,7 +29,7 @@ fn remote(url: &str, identity: String, known_hosts: &str, passphrase: Option<&st
     if let Some(passphrase) = passphrase {
         data.insert("password".to_owned(), passphrase.into());
     }
-    Remote::from_secret(url, Some(&data)).unwrap()
+    Remote::from_secret(url, Some(Secret { name: "flux-system/git", data: &data })).unwrap()
 }
 
 #[tokio::test]
@@ -183,18 +184,16 @@ async fn a_proxy_is_used() {
         let login = Some(("me", "p:w"));
         let proxy = world::proxy::Proxy::start(kind, login).await.unwrap();
         let mut remote = remote(&site.ssh.repository_url("fleet"), key.clone(), &known, None);
-        let way = |password: &str| Proxy {
-            address: format!("{scheme}://{}", proxy.host()),
-            username: Some("me".to_owned()),
-            password: Some(password.to_owned()),
+        let way = |password: &str| {
+            Proxy::Url(format!("{scheme}://me:{password}@{}", proxy.host()).parse().unwrap())
         };
-        remote.proxy = Some(way("p:w"));
+        remote.http.proxy = way("p%3Aw");
         Mirror::new().main(&remote).await.unwrap();
         assert_eq!(proxy.targets(), [format!("127.0.0.1:{}", site.ssh.port())]);
-        remote.proxy = Some(way("wrong"));
+        remote.http.proxy = way("wrong");
         let why = Mirror::new().main(&remote).await.unwrap_err();
         assert!(proxy.refused() == 1, "{why}");
-        remote.proxy = Some(Proxy { address: "https://x".into(), ..way("") });
+        remote.http.proxy = Proxy::Url("https://x".parse().unwrap());
         let why = Mirror::new().main(&remote).await.unwrap_err();
         assert!(why.to_string().contains("socks5 and http proxies only"), "{why}");
     }

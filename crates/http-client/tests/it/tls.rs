@@ -111,16 +111,13 @@ async fn a_secret_becomes_options() {
 }
 
 #[tokio::test]
-async fn blocking_clients_of_others_are_configured_alike() {
+async fn clients_of_others_are_configured_alike() {
     let clients = Authority::new("client CA").unwrap();
     let (server, authority) = tls_server(Some(&clients)).await;
     let options = Options { identity: Some(identity(&clients)), ..trusting(&authority) };
     let url = format!("https://{}/v2/", server.host());
-    let ask = move || {
-        let builder = options.configure_blocking(reqwest::blocking::Client::builder()).unwrap();
-        builder.build().unwrap().get(url).send().unwrap().status()
-    };
-    assert_eq!(tokio::task::spawn_blocking(ask).await.unwrap(), 200);
+    let client = options.configure(reqwest::Client::builder()).unwrap().build().unwrap();
+    assert_eq!(client.get(url).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::Reader;
 use api::{
     image::RegistryProvider,
     source::{HelmRepository, HelmRepositoryType},
@@ -15,10 +16,7 @@ use kube::ResourceExt as _;
 use registry::{Access, Credential, Repository};
 use url::Url;
 
-use super::{
-    Context,
-    registry_access::{self, Reader},
-};
+use super::Context;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 const OCI: &str = "oci://";
@@ -39,10 +37,9 @@ impl ChartServer {
     /// The server of a HelmRepository, with everything its Secrets hold. Errors are upstream's.
     pub(super) async fn of(it: &HelmRepository, context: &Context) -> Result<Self, String> {
         let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-        let object = ("HelmRepository", name.as_str());
-        let reader = Reader { context, namespace: &namespace, object };
+        let reader = context.reader(&namespace, ("HelmRepository", &name));
         let (tls, login) = secrets(it, &reader).await?;
-        let options = registry_access::connections(tls, Proxy::default());
+        let options = Options::of(tls, Proxy::default());
         let base = url(&it.spec.url).map_err(|why| why.to_string())?;
         Ok(Self {
             pool: context.http.clone(),
@@ -182,10 +179,9 @@ impl ChartRegistry {
     /// The registry of a HelmRepository, with everything its Secrets hold. Errors are upstream's.
     pub(super) async fn of(it: &HelmRepository, context: &Context) -> Result<Self, String> {
         let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-        let object = ("HelmRepository", name.as_str());
-        let reader = Reader { context, namespace: &namespace, object };
+        let reader = context.reader(&namespace, ("HelmRepository", &name));
         let (tls, login) = secrets(it, &reader).await?;
-        let http = registry_access::connections(tls, Proxy::default());
+        let http = Options::of(tls, Proxy::default());
         let prefix = it.spec.url.strip_prefix(OCI).unwrap_or(&it.spec.url);
         let prefix = prefix.trim_end_matches('/').to_owned();
         let insecure = it.spec.insecure.unwrap_or(false);
@@ -201,7 +197,7 @@ impl ChartRegistry {
             }
             (None, None) => login_of_cloud(it, &prefix, &reader).await?,
         };
-        let access = registry_access::access(&namespace, http, credential);
+        let access = access::to_registry(&namespace, http, credential);
         context.registry.check(&access).map_err(|error| error.to_string())?;
         Ok(Self { access, timeout: timeout(it), prefix, insecure })
     }
@@ -209,7 +205,7 @@ impl ChartRegistry {
     /// A registry that nobody has described.
     pub(super) fn unknown(address: &str, namespace: &str) -> Self {
         let prefix = address.strip_prefix(OCI).unwrap_or(address).trim_end_matches('/').to_owned();
-        let access = registry_access::access(namespace, Options::default(), Credential::Anonymous);
+        let access = access::to_registry(namespace, Options::default(), Credential::Anonymous);
         Self { access, timeout: TIMEOUT, prefix, insecure: false }
     }
 
@@ -235,7 +231,7 @@ async fn login_of_cloud(
         return Ok(Credential::Anonymous);
     }
     let place = Repository::named(prefix, false).map_err(|error| error.to_string())?;
-    let login = reader.login(provider, &place, (None, &Proxy::default())).await;
+    let login = reader.login(provider, &place.canonical(), (None, &Proxy::default())).await;
     let name = format!("{provider:?}").to_lowercase();
     let login = login.map_err(|why| format!("failed to get credential from '{name}': {why}"))?;
     Ok(login.unwrap_or_default())

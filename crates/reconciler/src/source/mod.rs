@@ -21,11 +21,11 @@ mod helm_chart;
 mod helm_repository;
 mod oci_repository;
 mod pass;
-mod registry_access;
 mod verification;
 
 use std::{sync::Arc, time::Duration};
 
+use access::{Reader, Workload};
 use api::meta::Object;
 use artifact::{Kind, Place};
 use controller::Stop;
@@ -91,6 +91,22 @@ pub struct Context {
     pub compute: controller::Compute,
     /// Flags.
     pub options: Arc<Options>,
+}
+
+impl Context {
+    /// Reads in a namespace what an object of a kind and name refers to.
+    fn reader<'a>(&'a self, namespace: &'a str, (kind, name): (&'a str, &'a str)) -> Reader<'a> {
+        Reader {
+            client: &self.client,
+            cloud: &self.cloud,
+            workload: Workload {
+                per_object: self.options.object_level_workload_identity,
+                default_account: self.options.default_service_account.as_deref(),
+            },
+            namespace,
+            object: cloud::InvolvedObject { kind, name, namespace, operation: "reconcile" },
+        }
+    }
 }
 
 /// Removes everything that an object has in the store.

@@ -5,13 +5,12 @@
 
 use std::path::Path;
 
+use access::Reader;
 use api::source::{Verification, VerificationProvider};
 use controller::secret::Data;
 use jiff::Timestamp;
 use registry::{Call, Client, Digest, Error as RegistryError, Manifest};
 use signature::{cosign, notation};
-
-use super::registry_access::Reader;
 
 /// A signature, a bundle or the manifest of one is shorter than this.
 const MAX_SIGNATURE: u64 = 4 << 20;

@@ -227,6 +227,8 @@ impl Controllers {
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             all_branch_references: gates["GitAllBranchReferences"],
             force_push_branch: gates["GitForcePushBranch"],
+            object_level_workload_identity: identity,
+            default_service_account: given(&self.default_service_account),
         };
         setup.source = reconciler::source::Options {
             requeue_dependency,

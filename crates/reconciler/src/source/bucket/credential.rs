@@ -1,6 +1,7 @@
 //! From a spec and its Secrets to the way a bucket is spoken to.
 
 use ::bucket::{Azure, Credential, Ldap, Options, Provider};
+use access::Reader;
 use api::{
     reason,
     source::{Bucket, BucketProvider, BucketSts, StsProvider},
@@ -11,11 +12,7 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::denied;
-use crate::source::{
-    Context, condition,
-    pass::Failure,
-    registry_access::{self, Reader},
-};
+use crate::source::{Context, condition, pass::Failure};
 
 /// Reads everything that the spec refers to. Texts are upstream's.
 pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, Failure> {
@@ -26,8 +23,7 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
         return Err(unsupported_account(context));
     }
     let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-    let object = ("Bucket", name.as_str());
-    let reader = Reader { context, namespace: &namespace, object };
+    let reader = context.reader(&namespace, ("Bucket", &name));
     let data = match &spec.secret_ref {
         Some(reference) => Some(secret(&reader, &reference.name, "secret").await?),
         None => None,
@@ -70,7 +66,7 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
         region: spec.region.clone().unwrap_or_default(),
         insecure,
         credential,
-        http: registry_access::connections(tls, proxy),
+        http: http_client::Options::of(tls, proxy),
         pool: context.http.clone(),
     })
 }
@@ -191,7 +187,7 @@ async fn of_service(
         ),
         None => None,
     };
-    let http = registry_access::connections(tls, proxy.clone());
+    let http = http_client::Options::of(tls, proxy.clone());
     Ok(Credential::Ldap(Ldap { endpoint: sts.endpoint.clone(), username, password, http }))
 }
 

@@ -11,7 +11,6 @@
 
 mod act;
 mod include;
-mod login;
 mod observe;
 mod plan;
 mod report;

@@ -1,21 +1,19 @@
 //! What there is: the remote with its credentials, the included artifacts, the server's references.
 
+use access::Refusal;
 use api::{
     reason,
-    source::{Artifact, GitProvider, GitRepository, GitRepositoryStatus},
+    source::{Artifact, GitRepository, GitRepositoryStatus},
 };
-use controller::{Store, secret};
+use controller::Store;
 use git::Remote;
 use kube::ResourceExt as _;
 
-use super::{login, plan::Plan};
+use super::plan::Plan;
 use crate::source::{
     Context, condition,
     pass::{Class, Failure},
 };
-
-/// Time for one Git operation when the spec tells none.
-const TIMEOUT: &str = "60s";
 
 /// A failure to fetch that may pass.
 pub(super) fn fetch(reason: &'static str, message: impl Into<String>) -> Failure {
@@ -29,21 +27,31 @@ fn unconfigured(why: impl std::fmt::Display) -> Failure {
 
 /// The repository on its server.
 pub(super) async fn remote(it: &GitRepository, context: &Context) -> Result<Remote, Failure> {
-    let proxy = proxy(it, context).await?;
-    let data = secret(it, context).await?;
-    let mut remote = Remote::from_secret(&it.spec.url, data.as_ref()).map_err(|why| match why {
-        git::Error::Config(text) if text.starts_with("failed to parse URL") => {
-            let message = format!("failed to parse url '{}': {text}", bare(&it.spec.url));
-            Failure::stall(condition::FETCH_FAILED, "URLInvalid", message)
+    let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
+    let reader = context.reader(&namespace, ("GitRepository", &name));
+    access::remote(it, &reader, &context.forge).await.map_err(|why| match why {
+        Refusal::Secret(why) => {
+            // Upstream says it twice.
+            let name = it.spec.secret_ref.clone().unwrap_or_default().name;
+            let what = format!("failed to get secret '{namespace}/{name}'");
+            fetch(reason::AUTHENTICATION_FAILED, format!("{what}: {what}: {}", why.bare()))
         }
-        other => unconfigured(other),
-    })?;
-    remote.proxy = proxy;
-    let timeout = it.spec.timeout.as_deref().unwrap_or(TIMEOUT);
-    remote.timeout = api::duration::parse(timeout)
-        .map_err(|why| Failure::stall(condition::FETCH_FAILED, reason::FAILED, why.to_string()))?;
-    log_in(it, &mut remote, data.as_ref(), context).await?;
-    Ok(remote)
+        Refusal::Proxy(why) => {
+            let message = format!("failed to configure proxy options: {why}");
+            fetch(reason::AUTHENTICATION_FAILED, message)
+        }
+        Refusal::Remote(why @ git::Error::Address(_)) => {
+            let message = format!("failed to parse url '{}': {why}", bare(&it.spec.url));
+            Failure::stall(condition::FETCH_FAILED, reason::URL_INVALID, message)
+        }
+        Refusal::Remote(why) => unconfigured(why),
+        Refusal::Timeout(why) => Failure::stall(condition::FETCH_FAILED, reason::FAILED, why),
+        Refusal::Provider { message, is_final } => {
+            let failure = fetch(reason::INVALID_PROVIDER_CONFIGURATION, message);
+            if is_final { failure.into_class(Class::Stall) } else { failure }
+        }
+        Refusal::Login(why) => unconfigured(why),
+    })
 }
 
 /// A URL without what may be a password.
@@ -51,70 +59,6 @@ fn bare(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         _ => url.to_owned(),
-    }
-}
-
-async fn secret(it: &GitRepository, context: &Context) -> Result<Option<secret::Data>, Failure> {
-    let Some(reference) = &it.spec.secret_ref else { return Ok(None) };
-    let (namespace, name) = (it.namespace().unwrap_or_default(), &reference.name);
-    let data = secret::read(&context.client, &namespace, name).await;
-    data.map(Some).map_err(|why| {
-        // Upstream says it twice.
-        let what = format!("failed to get secret '{namespace}/{name}'");
-        fetch(reason::AUTHENTICATION_FAILED, format!("{what}: {what}: {}", why.bare()))
-    })
-}
-
-async fn proxy(it: &GitRepository, context: &Context) -> Result<Option<git::Proxy>, Failure> {
-    let Some(reference) = &it.spec.proxy_secret_ref else { return Ok(None) };
-    let (namespace, name) = (it.namespace().unwrap_or_default(), &reference.name);
-    let failed = |why: String| {
-        let message = format!("failed to configure proxy options: {why}");
-        fetch(reason::AUTHENTICATION_FAILED, message)
-    };
-    let data = secret::read(&context.client, &namespace, name).await;
-    let data = data.map_err(|why| failed(why.to_string()))?;
-    let text = |key: &str| {
-        let value = data.get(key).map(|value| String::from_utf8_lossy(value).trim().to_owned());
-        value.filter(|value| !value.is_empty())
-    };
-    let address = text("address")
-        .ok_or_else(|| failed(format!("secret '{namespace}/{name}': key 'address' not found")))?;
-    Ok(Some(git::Proxy { address, username: text("username"), password: text("password") }))
-}
-
-/// Logs in where the provider is more than a Secret.
-async fn log_in(
-    it: &GitRepository,
-    remote: &mut Remote,
-    data: Option<&secret::Data>,
-    context: &Context,
-) -> Result<(), Failure> {
-    const CONFIGURATION: &str = "InvalidProviderConfiguration";
-    let has_app = data.is_some_and(|data| data.contains_key("githubAppID"));
-    let secret = it.spec.secret_ref.clone().unwrap_or_default().name;
-    let name = format!("{}/{secret}", it.namespace().unwrap_or_default());
-    match it.spec.provider.unwrap_or_default() {
-        GitProvider::Generic if has_app => Err(fetch(
-            CONFIGURATION,
-            format!("secretRef '{name}' has github app data but provider is not set to github"),
-        )),
-        GitProvider::Generic => Ok(()),
-        GitProvider::Github => {
-            let needed =
-                "secretRef with github app data must be specified when provider is set to github";
-            let Some(data) = data else {
-                return Err(Failure::stall(condition::FETCH_FAILED, CONFIGURATION, needed));
-            };
-            if !has_app {
-                return Err(fetch(CONFIGURATION, needed));
-            }
-            login::github(remote, it, (&name, data), context).await.map_err(unconfigured)
-        }
-        GitProvider::Azure => Err(unconfigured(
-            "provider 'azure' is not supported yet; use provider 'generic' with a token in the \
-             secretRef",
-        )),
     }
 }
 

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::source::{
     Context,
-    registry_access::Reader,
     verification::{self, Subject, Verdict},
 };
 
@@ -154,8 +153,7 @@ async fn verify(
     let subject =
         Subject { registry: &context.registry, call: &call, shown: &shown, digest: &digest };
     let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-    let object = ("HelmChart", name.as_str());
-    let reader = Reader { context, namespace: &namespace, object };
+    let reader = context.reader(&namespace, ("HelmChart", &name));
     let work = verification::verify(subject, verify, (&reader, now));
     let result = tokio::time::timeout(call.timeout, work).await;
     let result = result.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()));

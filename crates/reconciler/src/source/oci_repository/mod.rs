@@ -27,7 +27,6 @@ use self::{observe::Target, pull::Pulled};
 use super::{
     Context, condition,
     pass::{Done, Failure, Pass, SourceStatus},
-    registry_access::Reader,
     verification::{self, Subject, Verdict},
 };
 
@@ -110,8 +109,7 @@ impl OciRepositoryReconciler {
         let shown = format!("{}@{digest}", target.repository.canonical());
         let subject = Subject { registry, call: &call, shown: &shown, digest };
         let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-        let object = ("OCIRepository", name.as_str());
-        let reader = Reader { context: &self.context, namespace: &namespace, object };
+        let reader = self.context.reader(&namespace, ("OCIRepository", &name));
         let work = verification::verify(subject, verify, (&reader, turn.now()));
         let result = tokio::time::timeout(call.timeout, work).await;
         match result.unwrap_or_else(|_| Err("context deadline exceeded".to_owned())) {

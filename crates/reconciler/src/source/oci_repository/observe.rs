@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::Reader;
 use api::{
     image::RegistryProvider,
     reason,
@@ -16,7 +17,6 @@ use super::tag;
 use crate::source::{
     Context, condition,
     pass::{Class, Failure, Pass},
-    registry_access::{self, Reader},
 };
 
 const PREFIX: &str = "oci://";
@@ -66,8 +66,7 @@ pub(super) async fn target(
     let spec = &it.spec;
     let unauthenticated = |message: String| fetch(reason::AUTHENTICATION_FAILED, message);
     let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-    let object = ("OCIRepository", name.as_str());
-    let reader = Reader { context, namespace: &namespace, object };
+    let reader = context.reader(&namespace, ("OCIRepository", &name));
     let config = keychain(it, pass, &reader).await;
     let config =
         config.map_err(|why| unauthenticated(format!("failed to get credential: {why}")))?;
@@ -88,7 +87,7 @@ pub(super) async fn target(
         unauthenticated(format!("failed to generate transport for '{}': {why}", spec.url))
     };
     let http = options(it, proxy, &reader).await.map_err(insecure)?;
-    let access = registry_access::access(&namespace, http, credential);
+    let access = access::to_registry(&namespace, http, credential);
     context.registry.check(&access).map_err(|error| insecure(error.to_string()))?;
     let repository = named?;
     let timeout = spec.timeout.as_deref().and_then(|text| api::duration::parse(text).ok());
@@ -142,13 +141,14 @@ async fn login(
         return Ok(Credential::Anonymous);
     }
     let account = it.spec.service_account_name.as_deref().filter(|it| !it.is_empty());
-    if account.is_some() && !reader.context.options.object_level_workload_identity {
+    if account.is_some() && !reader.workload.per_object {
         let message = "to use spec.serviceAccountName for provider authentication please enable \
                        the ObjectLevelWorkloadIdentity feature gate in the controller";
         let failure = Failure::plain(reason::FEATURE_GATE_DISABLED, message);
         return Err(failure.into_class(Class::Stall));
     }
-    let found = reader.login(provider, repository, (account, proxy)).await.map_err(|why| {
+    let place = repository.canonical();
+    let found = reader.login(provider, &place, (account, proxy)).await.map_err(|why| {
         let message = format!("failed to get credential from {}: {why}", name(provider));
         fetch(reason::AUTHENTICATION_FAILED, message)
     })?;
@@ -172,7 +172,7 @@ async fn options(it: &OciRepository, proxy: Proxy, reader: &Reader<'_>) -> Resul
         None => None,
     };
     let unchecked = tls.is_none() && it.spec.insecure.unwrap_or(false);
-    let options = registry_access::connections(tls, proxy);
+    let options = Options::of(tls, proxy);
     Ok(if unchecked { Options { roots: Roots::Unchecked, ..options } } else { options })
 }
 
