@@ -1,4 +1,4 @@
-//! Buckets of a real server in memory.
+//! Buckets of a real S3 server in memory; Google, Azure and STS as stubs that check what they are asked.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,5 +6,9 @@
     reason = "functions of tests may fail loudly and say what they skip"
 )]
 
+mod azure;
+mod gcs;
 mod s3;
 mod server;
+mod sts;
+mod stub;

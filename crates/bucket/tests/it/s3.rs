@@ -4,7 +4,7 @@ use bucket::{Bucket, Credential, Error};
 
 use crate::server::Server;
 
-async fn read(bucket: &Bucket, key: &str) -> Result<(String, Vec<u8>), Error> {
+pub(crate) async fn read(bucket: &Bucket, key: &str) -> Result<(String, Vec<u8>), Error> {
     let mut download = bucket.get(key).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = download.chunk().await? {
