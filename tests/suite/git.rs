@@ -20,7 +20,10 @@ use world::{
     ssh::{self, KeyType},
 };
 
-use crate::automation::{AUTOMATION, fleet, landed, no_warnings, pushed, read};
+use crate::{
+    automation::{AUTOMATION, fleet, landed, no_warnings, pushed, read},
+    gpg::Gpg,
+};
 
 const PASSWORD: &str = "pa55-of-git";
 const WRONG: &str = "wr0ng-password";
@@ -329,39 +332,6 @@ fn has(program: &str, needed_for: &str) -> bool {
         skipped(needed_for, program);
     }
     found
-}
-
-/// A home of its own for `gpg`; its agent goes with it.
-struct Gpg(tempfile::TempDir);
-
-impl Gpg {
-    fn new() -> Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let home = tempfile::tempdir()?;
-        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700))?;
-        std::fs::write(home.path().join("gpg-agent.conf"), "s2k-count 65536\n")?;
-        Ok(Self(home))
-    }
-
-    fn run(&self, passphrase: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("gpg");
-        command.env("GNUPGHOME", self.0.path()).args(["--batch", "--yes", "--quiet"]);
-        command.args(["--pinentry-mode", "loopback", "--passphrase", passphrase]);
-        Ok(String::from_utf8(run(command.args(arguments))?.stdout)?)
-    }
-
-    /// A new key, armored.
-    fn key(&self, who: &str, passphrase: &str) -> Result<String> {
-        self.run(passphrase, &["--quick-generate-key", who, "ed25519", "sign", "never"])?;
-        self.run(passphrase, &["--armor", "--export-secret-keys", who])
-    }
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let mut command = Command::new("gpgconf");
-        let _ = command.env("GNUPGHOME", self.0.path()).args(["--kill", "all"]).output();
-    }
 }
 
 /// What git says of the signature of the newest commit.

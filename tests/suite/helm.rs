@@ -1,8 +1,6 @@
 //! HelmRepository and HelmChart, as their users, their consumers and the servers see them.
 
-use std::collections::BTreeMap;
-
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Result, ensure};
 use scenarios::{Options, Tenant, World, condition};
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     artifact::{archive, files, served, sha256},
+    gpg::Gpg,
     web::Web,
 };
 
@@ -25,6 +24,7 @@ scenarios! {
     a_chart_in_git_follows_its_version_or_the_revision,
     a_chart_of_a_registry_is_pulled_by_range,
     verification_of_a_chart_from_a_web_server_is_refused,
+    provenance_is_checked_on_request,
     bad_charts_are_told,
 }
 
@@ -351,6 +351,65 @@ async fn verification_of_a_chart_from_a_web_server_is_refused(it: Tenant) -> Res
     assert_eq!(why, "chart verification error: not implemented");
     let demo = it.get((CHART, "demo")).await.unwrap_or_default();
     assert_eq!(condition(&demo, "BuildFailed")["reason"], "ChartVerificationError");
+    Ok(())
+}
+
+/// The provenance file of an archive of `demo`.
+fn provenance(gpg: &Gpg, version: &str, archive: &[u8]) -> Result<String> {
+    let metadata = format!("apiVersion: v2\nname: demo\nversion: {version}\n");
+    let sums = format!("files:\n  demo-{version}.tgz: {}\n", sha256(archive));
+    gpg.clearsign(&format!("{metadata}\n...\n{sums}"))
+}
+
+async fn provenance_is_checked_on_request(it: Tenant) -> Result<()> {
+    if !Gpg::available() {
+        scenarios::skipped("provenance_is_checked_on_request", "gpg");
+        return Ok(());
+    }
+    let (own, other) = (Gpg::new()?, Gpg::new()?);
+    for (gpg, name) in [(&own, "keys"), (&other, "others")] {
+        gpg.key("bot <bot@example.com>", "")?;
+        it.secret(name, &[("key.asc", &gpg.public()?)]).await?;
+    }
+    let (web, _) = with_charts(&it, &["1.0.0", "1.1.0"]).await?;
+    let named = |secret: &str| json!({"metadata": {"annotations": {"source.sluice.dev/provenance": secret}}});
+    let mut asking = chart(&it, &json!({"version": "1.0.0"}));
+    asking["metadata"]["annotations"] = named("keys")["metadata"]["annotations"].clone();
+    it.create(&asking).await?;
+    let why = it.failing(CHART, "demo", "VerificationError").await?;
+    let want = "chart verification error: failed to verify provenance of demo-1.0.0: ";
+    ensure!(why.starts_with(want) && why.ends_with("404 Not Found"), "{why}");
+    // Another archive was signed, and then the right one.
+    for (archive, keys, want) in [
+        (b"other".to_vec(), "keys", "sha256 sum does not match for demo-1.0.0.tgz"),
+        (tgz("1.0.0"), "others", "openpgp: signature made by unknown entity"),
+        (tgz("1.0.0"), "missing", "not found"),
+    ] {
+        web.put("/c/demo-1.0.0.tgz.prov", provenance(&own, "1.0.0", &archive)?);
+        it.patch((CHART, "demo"), &named(keys)).await?;
+        it.request(CHART, "demo").await?;
+        let told = |it: &Value| message(it).contains(want);
+        let failed = it.wait((CHART, "demo"), want, told).await?;
+        ensure!(failed["status"]["artifact"].is_null(), "{failed}");
+        assert_eq!(condition(&failed, "SourceVerified")["status"], "False");
+    }
+    it.patch((CHART, "demo"), &named("keys")).await?;
+    it.request(CHART, "demo").await?;
+    let demo = it.ready(CHART, "demo").await?;
+    assert_eq!(served(&demo).await?, tgz("1.0.0"));
+    let verified = condition(&demo, "SourceVerified");
+    assert_eq!(verified["message"], "verified signature of version 1.0.0");
+    web.asked();
+    it.request(CHART, "demo").await?;
+    assert_eq!(web.asked(), [], "what was checked is not fetched again");
+    // A chart that was stored without being asked for it is checked when it is.
+    let mut plain = chart(&it, &json!({"version": "1.1.0"}));
+    plain["metadata"]["name"] = json!("plain");
+    it.create(&plain).await?;
+    it.ready(CHART, "plain").await?;
+    it.patch((CHART, "plain"), &named("keys")).await?;
+    it.request(CHART, "plain").await?;
+    it.failing(CHART, "plain", "VerificationError").await?;
     Ok(())
 }
 

@@ -10,6 +10,8 @@ use world::{
     ssh,
 };
 
+use crate::artifact::sha256;
+
 const GIT: &str = "GitRepository";
 
 scenarios![
@@ -20,6 +22,7 @@ scenarios![
     includes_are_put_in_and_followed,
     submodules_are_part_of_it_on_request,
     links_within_the_tree_are_kept_on_request,
+    files_of_git_lfs_are_fetched_on_request,
     a_failure_keeps_the_artifact,
     a_deleted_source_leaves_nothing,
     signatures_decide_what_becomes_an_artifact,
@@ -262,6 +265,47 @@ async fn links_within_the_tree_are_kept_on_request(it: Tenant) -> Result<()> {
     let ready = it.wait((GIT, "fleet"), "the links are kept", changed).await?;
     let found = served(&ready).await?;
     ensure!(names(&found) == ["a/b", "a/near"] && found["a/near"] == "-> b", "{found:?}");
+    Ok(())
+}
+
+async fn files_of_git_lfs_are_fetched_on_request(it: Tenant) -> Result<()> {
+    let pointer = |content: &str| {
+        let (oid, size) = (sha256(content.as_bytes()), content.len());
+        format!("version https://git-lfs.github.com/spec/v1\noid {oid}\nsize {size}\n")
+    };
+    let offer = |of: &str, content: &str| {
+        let oid = sha256(of.as_bytes());
+        it.world.git.set_large(oid.trim_start_matches("sha256:"), content.to_owned());
+    };
+    let large = format!("large files of {} may be long", it.namespace);
+    let files = [("a", "1"), ("large", &pointer(&large)), ("left/out", &pointer("nowhere"))];
+    let repository = it.files(files).await?;
+    let ready = source(&it, &json!({"ignore": "left/"})).await?;
+    ensure!(served(&ready).await?["large"] == pointer(&large), "as upstream has it");
+    let annotation = json!({"metadata": {"annotations": {"source.sluice.dev/lfs": "enabled"}}});
+    it.patch((GIT, "fleet"), &annotation).await?;
+    it.request(GIT, "fleet").await?;
+    let why = it.failing(GIT, "fleet", "GitOperationFailed").await?;
+    let want = "failed to fetch files of Git LFS: file '";
+    ensure!(why.starts_with(want) && why.ends_with("Object does not exist"), "{why}");
+    let failed = it.get((GIT, "fleet")).await.context("it is there")?;
+    ensure!(failed["status"]["artifact"] == ready["status"]["artifact"], "{failed}");
+    // What is sent must be what the pointer says.
+    offer(&large, &large.replace("long", "LONG"));
+    it.request(GIT, "fleet").await?;
+    let told = |it: &Value| {
+        let message = condition(it, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+        message.ends_with("of Git LFS is not what its pointer says")
+    };
+    it.wait((GIT, "fleet"), "another file is refused", told).await?;
+    offer(&large, &large);
+    it.request(GIT, "fleet").await?;
+    let before = ready["status"]["artifact"]["digest"].clone();
+    let changed = |it: &Value| it["status"]["artifact"]["digest"] != before;
+    let ready = it.wait((GIT, "fleet"), "the file is there", changed).await?;
+    let found = served(&ready).await?;
+    ensure!(names(&found) == ["a", "large"] && found["large"] == large, "{found:?}");
+    ensure!(repository.head("main").await?.is_some());
     Ok(())
 }
 

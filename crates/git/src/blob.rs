@@ -27,6 +27,10 @@ impl Snapshot {
 }
 
 impl Blobs {
+    pub(crate) fn repository(&self) -> &gix::Repository {
+        &self.repository
+    }
+
     /// The bytes of a content, however many the limits of the mirror admit.
     ///
     /// # Errors

@@ -295,7 +295,7 @@ impl Request {
     }
 }
 
-fn same_host(one: &Url, other: &Url) -> bool {
+pub(crate) fn same_host(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host_str() == other.host_str()
         && one.port_or_known_default() == other.port_or_known_default()

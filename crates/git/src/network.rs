@@ -35,6 +35,8 @@ impl Default for Options {
 pub struct Network {
     options: Arc<Options>,
     clients: Arc<Mutex<HashMap<http_client::Options, reqwest::Client>>>,
+    /// For what is beside Git's own protocol.
+    pool: http_client::Pool,
 }
 
 impl fmt::Debug for Network {
@@ -46,7 +48,8 @@ impl fmt::Debug for Network {
 impl Network {
     /// The way out with these settings.
     pub fn new(options: Options) -> Self {
-        Self { options: Arc::new(options), clients: Arc::default() }
+        let pool = http_client::Pool::new(&options.user_agent);
+        Self { options: Arc::new(options), clients: Arc::default(), pool }
     }
 
     /// Lists the references whose full names start with one of `prefixes` (all when empty), without
@@ -65,6 +68,10 @@ impl Network {
         task::run(remote.timeout, move |task| listing::list(task, &network, &remote, &prefixes))
             .await
             .map_err(|cause| Error::List { url, cause: Box::new(cause) })
+    }
+
+    pub(crate) fn pool(&self) -> &http_client::Pool {
+        &self.pool
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -185,6 +185,7 @@ async fn failures_of_the_server_are_told() {
     let mirror = Mirror::new();
     for (code, text) in [
         (403, "authorization failed: ".to_owned()),
+        (203, "authentication required: sign in".to_owned()),
         (
             500,
             format!(

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use api::{
     meta::{self, Object, Status},
     reason,
-    source::Artifact,
+    source::{
+        Artifact, BucketStatus, GitRepositoryStatus, HelmChartStatus, HelmRepositoryStatus,
+        OciRepositoryStatus,
+    },
 };
 use artifact::{Health, Store, Stored};
 use controller::{Claim, Conditions, Event, Next, Reconcile, Report, Stop, Telling, Turn, Verdict};
@@ -28,6 +31,43 @@ pub(crate) trait SourceStatus: Status {
         let _ = url;
     }
 }
+
+/// The statuses of all kinds hold their artifact alike; those with a link also where it is served.
+macro_rules! source_status {
+    (@artifact) => {
+        fn artifact(&self) -> Option<&Artifact> {
+            self.artifact.as_ref()
+        }
+
+        fn set_artifact(&mut self, artifact: Option<Artifact>) {
+            self.artifact = artifact;
+        }
+    };
+    ($status:ty) => {
+        impl SourceStatus for $status {
+            source_status!(@artifact);
+        }
+    };
+    ($status:ty, url) => {
+        impl SourceStatus for $status {
+            source_status!(@artifact);
+
+            fn url(&self) -> Option<&str> {
+                self.url.as_deref()
+            }
+
+            fn set_url(&mut self, url: Option<String>) {
+                self.url = url;
+            }
+        }
+    };
+}
+
+source_status!(GitRepositoryStatus);
+source_status!(BucketStatus, url);
+source_status!(HelmChartStatus, url);
+source_status!(HelmRepositoryStatus, url);
+source_status!(OciRepositoryStatus, url);
 
 /// Why a run came to nothing.
 #[derive(Debug, PartialEq, Eq)]

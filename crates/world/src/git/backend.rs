@@ -25,6 +25,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{
     gate::{Fault, Gate},
+    large,
     repository::plain_git_environment,
 };
 
@@ -72,6 +73,9 @@ async fn run(backend: &Backend, request: Request) -> Result<Response> {
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.context("cannot read the request")?;
     let body = plain(&parts.headers, body)?;
     backend.gate.count(parts.uri.path(), parts.uri.query().unwrap_or(""), &body);
+    if let Some(answer) = large::answer(&backend.gate, &parts, &body) {
+        return Ok(answer);
+    }
     if let Some(name) = parts.uri.path().strip_suffix("/git-receive-pack")
         && let Some(hook) = backend.gate.before_push()
     {

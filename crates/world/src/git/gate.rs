@@ -1,8 +1,9 @@
 //! What stands between the listener and git: credentials, counts, faults.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::Engine as _;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 
@@ -57,6 +58,8 @@ struct State {
     before_push: Option<Hook>,
     hanging: usize,
     cut: Option<usize>,
+    /// Files of Git LFS by their SHA-256.
+    large: BTreeMap<String, Bytes>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -93,6 +96,14 @@ impl Gate {
 
     pub(super) fn fault(&self) -> Option<Fault> {
         self.state.lock().fault.clone()
+    }
+
+    pub(super) fn set_large(&self, oid: String, content: Bytes) {
+        self.state.lock().large.insert(oid, content);
+    }
+
+    pub(super) fn large(&self, oid: &str) -> Option<Bytes> {
+        self.state.lock().large.get(oid).cloned()
     }
 
     /// Notes a request that will never be answered.

@@ -11,6 +11,7 @@
 
 mod backend;
 mod gate;
+mod large;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -159,6 +160,11 @@ impl Server {
     /// Makes every request misbehave until it is told otherwise.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.gate.set_fault(fault);
+    }
+
+    /// Gives out `content` as the file of Git LFS whose SHA-256 is `oid`, whether it is or not.
+    pub fn set_large(&self, oid: &str, content: impl Into<bytes::Bytes>) {
+        self.gate.set_large(oid.to_owned(), content.into());
     }
 
     /// How many requests [`Fault::Hang`] has left without an answer.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use api::{
     reason,
-    source::{Artifact, Bucket, BucketStatus},
+    source::{Bucket, BucketStatus},
 };
 use artifact::{
     Kind, Place,
@@ -30,7 +30,7 @@ use kube::ResourceExt as _;
 use self::fetch::Index;
 use super::{
     Context, condition,
-    pass::{Done, Failure, Pass, SourceStatus},
+    pass::{Done, Failure, Pass},
 };
 
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -139,23 +139,5 @@ impl Reconcile for BucketReconciler {
 
     async fn finalize(&self, it: &Bucket, _: &mut Turn) -> Result<(), Stop> {
         super::forget(&self.context.store, it, Kind::Bucket).await
-    }
-}
-
-impl SourceStatus for BucketStatus {
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn set_artifact(&mut self, artifact: Option<Artifact>) {
-        self.artifact = artifact;
-    }
-
-    fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    fn set_url(&mut self, url: Option<String>) {
-        self.url = url;
     }
 }

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use super::{
     observe::{fetch, not_checked_out},
     place,
-    plan::Plan,
+    plan::{self, Plan},
     tree::{self, Content},
 };
 use crate::source::{Context, pass::Failure};
@@ -119,7 +119,7 @@ fn sparse(plan: &Plan, parts: &mut [Part]) -> Result<(), Failure> {
 pub(super) async fn archive(
     it: &GitRepository,
     checkout: &Checkout,
-    includes: &[Artifact],
+    (remote, includes): (&Remote, &[Artifact]),
     context: &Context,
 ) -> Result<Stored, Failure> {
     let broken = |why: artifact::Error| {
@@ -131,6 +131,9 @@ pub(super) async fn archive(
         let message = format!("failed to load source ignore patterns from repository: {why}");
         Failure::plain("SourceIgnoreError", message)
     })?;
+    if plan::is_enabled(it, plan::LARGE) {
+        super::large::all(&mut tree, (&rules, &checkout.parts), remote, context).await?;
+    }
     let most = context.store.options().limits.artifact_files;
     let snapshots: Vec<Snapshot> = checkout.parts.iter().map(|it| it.snapshot.clone()).collect();
     let write = move |to: &mut dyn std::io::Write| {
@@ -139,7 +142,7 @@ pub(super) async fn archive(
         let mut tarball = Tarball::new(to, most);
         tree.pack(&rules, &mut tarball, |_, content| match content {
             Content::Blob { part, id } => blobs[*part].read(*id).map_err(tree::unread),
-            Content::File { path, .. } => Ok(std::fs::read(path)?),
+            Content::File { path, .. } | Content::Large { path, .. } => Ok(std::fs::read(path)?),
         })?;
         tarball.finish().map(drop)
     };

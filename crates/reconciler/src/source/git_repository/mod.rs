@@ -11,6 +11,7 @@
 
 mod act;
 mod include;
+mod large;
 mod observe;
 mod plan;
 mod report;
@@ -18,14 +19,14 @@ mod tree;
 mod verify;
 mod wake;
 
-use api::source::{Artifact, GitRepository, GitRepositoryStatus};
+use api::source::{GitRepository, GitRepositoryStatus};
 use artifact::{Kind, Place};
 use controller::{Host, Reconcile, Reference, Report, Stop, Store, Turn, Watch};
 use kube::ResourceExt as _;
 
 use super::{
     Context, condition,
-    pass::{Done, Failure, Pass, SourceStatus},
+    pass::{Done, Failure, Pass},
 };
 
 /// Reconciles `GitRepository` objects.
@@ -84,7 +85,7 @@ impl GitRepositoryReconciler {
             let revision = known.revision.clone();
             return Ok(report::up_to_date(pass, &plan, &checkout, &revision));
         }
-        let stored = act::archive(it, &checkout, &includes, context).await?;
+        let stored = act::archive(it, &checkout, (&remote, &includes), context).await?;
         pass.stored(&context.store, &stored, (&revision, turn));
         Ok(report::stored(it, pass, includes, (&plan, &checkout)))
     }
@@ -101,13 +102,7 @@ impl Reconcile for GitRepositoryReconciler {
     }
 
     async fn finalize(&self, it: &GitRepository, _: &mut Turn) -> Result<(), Stop> {
-        let failed = |why: artifact::Error| {
-            let message = format!("garbage collection for deleted resource failed: {why}");
-            Stop::fail("GarbageCollectionFailed", message)
-        };
-        self.context.store.revoke(&it.uid().unwrap_or_default());
-        self.context.store.forget(&place(it).map_err(failed)?).await.map_err(failed)?;
-        Ok(())
+        super::forget(&self.context.store, it, Kind::GitRepository).await
     }
 
     fn references(&self, it: &GitRepository) -> Vec<Reference> {
@@ -116,16 +111,6 @@ impl Reconcile for GitRepositoryReconciler {
 
     fn watches(&self) -> Vec<Watch> {
         vec![Watch::on::<GitRepository>(wake::has_new_artifact)]
-    }
-}
-
-impl SourceStatus for GitRepositoryStatus {
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn set_artifact(&mut self, artifact: Option<Artifact>) {
-        self.artifact = artifact;
     }
 }
 

@@ -89,13 +89,14 @@ fn content_changed(
         || spec.sparse_checkout.as_deref().unwrap_or_default()
             != status.observed_sparse_checkout.as_deref().unwrap_or_default()
         || !same(includes, status.included_artifacts.as_deref().unwrap_or_default())
-        || keeps_links(it) != made_with_links(status)
+        || OPTIONS.iter().any(|option| is_enabled(it, option) != was_enabled(status, option))
         || must_be_verified(it, status)
 }
 
-fn made_with_links(status: &GitRepositoryStatus) -> bool {
+/// Whether the artifact was made with an option: its metadata says so.
+fn was_enabled(status: &GitRepositoryStatus, option: &str) -> bool {
     let metadata = status.artifact.as_ref().and_then(|artifact| artifact.metadata.as_ref());
-    metadata.is_some_and(|metadata| metadata.contains_key(LINKS))
+    metadata.is_some_and(|metadata| metadata.contains_key(option))
 }
 
 fn must_be_verified(it: &GitRepository, status: &GitRepositoryStatus) -> bool {
@@ -120,9 +121,16 @@ pub(super) fn mode_name(mode: GitVerificationMode) -> &'static str {
 /// The annotation that keeps symbolic links within the tree, with the value `enabled`.
 pub(super) const LINKS: &str = "source.sluice.dev/symlinks";
 
-/// Whether links that stay within the tree are to be part of the artifact.
-pub(super) fn keeps_links(it: &GitRepository) -> bool {
-    it.annotations().get(LINKS).is_some_and(|value| value == "enabled")
+/// The annotation that puts files of Git LFS in the place of their pointers, with the value
+/// `enabled`.
+pub(super) const LARGE: &str = "source.sluice.dev/lfs";
+
+/// Annotations that change what is in the artifact.
+pub(super) const OPTIONS: [&str; 2] = [LINKS, LARGE];
+
+/// Whether an object asks for an option.
+pub(super) fn is_enabled(it: &GitRepository, option: &str) -> bool {
+    it.annotations().get(option).is_some_and(|value| value == "enabled")
 }
 
 /// What is to be verified.

@@ -1,5 +1,7 @@
 //! What is told of a run: pure.
 
+use std::collections::BTreeMap;
+
 use api::{
     reason,
     source::{Artifact, GitRepository, GitRepositoryStatus},
@@ -8,7 +10,7 @@ use controller::Event;
 
 use super::{
     act::Checkout,
-    plan::{LINKS, Plan, keeps_links},
+    plan::{OPTIONS, Plan, is_enabled},
 };
 use crate::source::{
     condition,
@@ -56,8 +58,11 @@ pub(super) fn stored(
     (plan, checkout): (&Plan, &Checkout),
 ) -> Done {
     let status = &mut pass.status;
-    if let Some(artifact) = status.artifact.as_mut().filter(|_| keeps_links(it)) {
-        artifact.metadata = Some([(LINKS.to_owned(), "enabled".to_owned())].into());
+    let options = OPTIONS.iter().filter(|option| is_enabled(it, option));
+    let options: BTreeMap<_, _> =
+        options.map(|option| ((*option).to_owned(), "enabled".to_owned())).collect();
+    if let Some(artifact) = status.artifact.as_mut().filter(|_| !options.is_empty()) {
+        artifact.metadata = Some(options);
     }
     status.included_artifacts = Some(includes).filter(|includes| !includes.is_empty());
     status.observed_ignore.clone_from(&it.spec.ignore);

@@ -1,6 +1,6 @@
 //! The tree of a commit as what is archived.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use api::source::GitRepository;
 use artifact::{
@@ -9,10 +9,11 @@ use artifact::{
     tarball::{Node, Path},
 };
 use git::{Id, Mode, Snapshot};
+use tempfile::TempDir;
 
 use super::{
     act::{Checkout, Part},
-    plan::keeps_links,
+    plan::{LINKS, is_enabled},
 };
 
 /// How large a file with ignore rules may be, in bytes.
@@ -25,6 +26,8 @@ pub(super) enum Content {
     Blob { part: usize, id: Id },
     /// In an extracted artifact, which stays as long as this does.
     File { path: PathBuf, _lease: Lease },
+    /// In a folder that stays as long as this does.
+    Large { path: PathBuf, _folder: Arc<TempDir> },
 }
 
 /// What is archived.
@@ -47,7 +50,7 @@ pub(super) async fn of(it: &GitRepository, checkout: &Checkout) -> Result<Tree, 
                 Mode::Submodule => Node::Folder,
                 Mode::Symlink => {
                     tree.insert(path.parent().unwrap_or_default(), Node::Folder)?;
-                    let target = target(&part.snapshot, entry.id, keeps_links(it)).await?;
+                    let target = target(&part.snapshot, entry.id, is_enabled(it, LINKS)).await?;
                     match target.filter(|target| path.reaches(target)) {
                         Some(target) => Node::Link { target },
                         None => continue,
@@ -92,7 +95,9 @@ pub(super) async fn rules(
                     .map_err(|why| artifact::Error::Content(why.to_string()))?
                     .map_err(unread)?
             }
-            Content::File { path, .. } => tokio::fs::read(path).await?,
+            Content::File { path, .. } | Content::Large { path, .. } => {
+                tokio::fs::read(path).await?
+            }
         };
         if bytes.len() > RULES {
             return Err(artifact::Error::Content(format!("{path} has more than {RULES} bytes")));

@@ -13,7 +13,9 @@ use kube::ResourceExt as _;
 
 use super::{
     build::{Build, Ended, Step, Wanted, short, with_metadata},
-    dependency, values,
+    dependency,
+    provenance::{self, KEYRING},
+    values,
 };
 use crate::source::Context;
 
@@ -40,6 +42,10 @@ pub(super) async fn build(
     (artifact, lease): (&Artifact, &Lease),
     context: &Context,
 ) -> Result<Build, Ended> {
+    if provenance::keyring(it).is_some() {
+        let why = format!("only charts of a HelmRepository can have the annotation '{KEYRING}'");
+        return Err(Step::Verification.failed(why));
+    }
     let wanted = Wanted::new(it, status);
     let by_revision = it.spec.reconcile_strategy == Some(ReconcileStrategy::Revision);
     let revision = by_revision.then(|| short(&artifact.revision));

@@ -19,6 +19,11 @@ use crate::source::{
 const LAYERS: [&str; 2] =
     ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"];
 
+/// The media type of provenance files.
+const PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
+/// A provenance file is shorter than this, in bytes.
+const MAX_PROVENANCE: u64 = 1 << 20;
+
 /// A repository with charts.
 pub(super) enum Charts {
     Web { server: Box<ChartServer>, index: Indexed },
@@ -124,6 +129,67 @@ impl Charts {
     }
 }
 
+impl Charts {
+    /// The provenance file of a chart, and the name under which it knows the archive.
+    pub(super) async fn provenance(
+        &self,
+        found: &Found,
+        context: &Context,
+    ) -> Result<(String, String), String> {
+        let (file, bytes) = match self {
+            Self::Web { server, .. } => beside(server, found).await?,
+            Self::Registry(registry) => {
+                let name = found.name.rsplit('/').next().unwrap_or_default();
+                let file = format!("{name}-{}.tgz", found.version);
+                (file, layer(registry, found, context).await?)
+            }
+        };
+        let text = String::from_utf8(bytes);
+        Ok((file, text.map_err(|_| "the provenance file is no text".to_owned())?))
+    }
+}
+
+/// The file beside an archive on a web server.
+async fn beside(server: &ChartServer, found: &Found) -> Result<(String, Vec<u8>), String> {
+    let place = found.place.as_deref().unwrap_or_default();
+    let mut url = server.resolve(place)?;
+    let file = url.path().rsplit('/').next().unwrap_or_default().to_owned();
+    let path = format!("{}.prov", url.path());
+    url.set_path(&path);
+    let limit = usize::try_from(MAX_PROVENANCE).unwrap_or(usize::MAX);
+    let answer = server.get(url, limit, &[]).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(refusal(&answer));
+    }
+    let answer = answer.collect().await.map_err(|error| error.to_string())?;
+    Ok((file, answer.body.to_vec()))
+}
+
+/// The layer beside an archive in a registry.
+async fn layer(
+    registry: &ChartRegistry,
+    found: &Found,
+    context: &Context,
+) -> Result<Vec<u8>, String> {
+    let repository = registry.repository(&found.name)?;
+    let call =
+        Call { repository: &repository, access: &registry.access, timeout: registry.timeout };
+    let reference = reference(found);
+    let client = &context.registry;
+    let manifest = client.image(&call, &reference).await.map_err(|error| error.to_string())?;
+    let layer = manifest.content.layers.iter().find(|it| it.media_type == PROVENANCE);
+    let layer = layer.ok_or("the chart was pushed without a provenance file")?;
+    let bytes = client.small_blob(&call, layer, MAX_PROVENANCE).await;
+    Ok(bytes.map_err(|error| error.to_string())?.to_vec())
+}
+
+fn reference(found: &Found) -> String {
+    match &found.digest {
+        Some(digest) => digest.to_string(),
+        None => tag_of(&found.version),
+    }
+}
+
 async fn read(server: &ChartServer, index: &Indexed, context: &Context) -> Result<Index, String> {
     let failed = |why: String| format!("failed to load index: {why}");
     let limit = usize::try_from(context.options.helm_index_max_size).unwrap_or(usize::MAX);
@@ -185,12 +251,9 @@ async fn from_registry(
     let repository = registry.repository(&found.name)?;
     let call =
         Call { repository: &repository, access: &registry.access, timeout: registry.timeout };
-    let reference = match &found.digest {
-        Some(digest) => digest.to_string(),
-        None => tag_of(&found.version),
-    };
     let client = &context.registry;
-    let manifest = client.image(&call, &reference).await.map_err(|error| error.to_string())?;
+    let manifest = client.image(&call, &reference(found)).await;
+    let manifest = manifest.map_err(|error| error.to_string())?;
     let layers = &manifest.content.layers;
     let by = |kind: &&str| layers.iter().find(|it| it.media_type == **kind);
     let layer = LAYERS

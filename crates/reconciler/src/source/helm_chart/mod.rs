@@ -14,11 +14,12 @@ mod dependency;
 mod local;
 mod lookup;
 mod observe;
+mod provenance;
 mod remote;
 mod report;
 mod values;
 
-use api::source::{Artifact, Bucket, GitRepository, HelmChart, HelmChartStatus, HelmRepository};
+use api::source::{Bucket, GitRepository, HelmChart, HelmChartStatus, HelmRepository};
 use artifact::{Kind, Place};
 use controller::{Reconcile, Reference, Report, Stop, Turn, Watch};
 use kube::ResourceExt as _;
@@ -68,7 +69,7 @@ impl HelmChartReconciler {
                 }
             }
         };
-        if it.spec.verify.is_none() {
+        if it.spec.verify.is_none() && provenance::keyring(it).is_none() {
             pass.clear(condition::SOURCE_VERIFIED);
         }
         let build = ended.map_err(|why: Ended| report::failed(pass, why))?;
@@ -150,24 +151,6 @@ impl Reconcile for HelmChartReconciler {
                 is_new(of(before).as_ref(), of(after).as_ref())
             }),
         ]
-    }
-}
-
-impl SourceStatus for HelmChartStatus {
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn set_artifact(&mut self, artifact: Option<Artifact>) {
-        self.artifact = artifact;
-    }
-
-    fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    fn set_url(&mut self, url: Option<String>) {
-        self.url = url;
     }
 }
 

@@ -9,6 +9,7 @@ use registry::Call;
 use super::{
     build::{Build, Ended, Step, Wanted, with_metadata},
     lookup::{Charts, Found, Missing, tag_of},
+    provenance,
     values::{self, Found as Values},
 };
 use crate::source::{
@@ -38,12 +39,16 @@ pub(super) async fn build(
     let metadata = wanted.metadata(None);
     let version = with_metadata(&found.version, &metadata)?;
     let packaged = !metadata.is_empty();
-    if let Some(stored) = wanted.stored(&found.name, &version, packaged) {
+    let settled = provenance::is_settled(it, &version);
+    if let Some(stored) = wanted.stored(&found.name, &version, packaged).filter(|_| settled) {
+        let verified = verified || provenance::keyring(it).is_some();
         return Ok(Build { verified, ..stored });
     }
     let archive = charts.download(&found, context).await.map_err(|why| {
         Step::Pull.failed(format!("failed to download chart for remote reference: {why}"))
     })?;
+    let proven = provenance::check(it, (&charts, &found), &archive, context).await?;
+    let verified = verified || proven;
     let build = Build {
         name: found.name,
         version,

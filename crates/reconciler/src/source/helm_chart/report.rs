@@ -8,7 +8,10 @@ use api::{
 };
 use controller::Event;
 
-use super::build::{Build, Ended, Step};
+use super::{
+    build::{Build, Ended, Step},
+    provenance,
+};
 use crate::source::{
     condition,
     pass::{Class, Done, Failure, Pass},
@@ -28,7 +31,7 @@ pub(super) fn built(pass: &mut ChartPass, build: &Build) {
     pass.clear(condition::FETCH_FAILED);
     pass.clear(condition::BUILD_FAILED);
     if build.verified {
-        let message = format!("verified signature of version {}", build.version);
+        let message = provenance::verified(&build.version);
         pass.mark(condition::SOURCE_VERIFIED, "True", (reason::SUCCEEDED, &message));
     }
     if build.bytes.is_some() && build.dependencies > 0 {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use api::{
     reason,
-    source::{Artifact, HelmRepository, HelmRepositoryStatus, HelmRepositoryType},
+    source::{HelmRepository, HelmRepositoryStatus, HelmRepositoryType},
 };
 use artifact::{Kind, Place};
 use controller::{Reconcile, Report, Stop, Turn};
@@ -29,7 +29,7 @@ use super::{
     Context,
     chart_server::ChartServer,
     condition,
-    pass::{Done, Failure, Pass, SourceStatus},
+    pass::{Done, Failure, Pass},
 };
 
 /// Reconciles `HelmRepository` objects.
@@ -125,24 +125,6 @@ impl Reconcile for HelmRepositoryReconciler {
 
     fn is_data(&self, it: &HelmRepository) -> bool {
         it.spec.type_ == Some(HelmRepositoryType::Oci)
-    }
-}
-
-impl SourceStatus for HelmRepositoryStatus {
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn set_artifact(&mut self, artifact: Option<Artifact>) {
-        self.artifact = artifact;
-    }
-
-    fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    fn set_url(&mut self, url: Option<String>) {
-        self.url = url;
     }
 }
 

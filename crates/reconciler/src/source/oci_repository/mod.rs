@@ -16,7 +16,7 @@ mod tag;
 
 use api::{
     reason,
-    source::{Artifact, OciRepository, OciRepositoryStatus},
+    source::{OciRepository, OciRepositoryStatus},
 };
 use artifact::{Kind, Place};
 use controller::{Reconcile, Report, Stop, Turn};
@@ -26,7 +26,7 @@ use registry::Digest;
 use self::{observe::Target, pull::Pulled};
 use super::{
     Context, condition,
-    pass::{Done, Failure, Pass, SourceStatus},
+    pass::{Done, Failure, Pass},
     verification::{self, Subject, Verdict},
 };
 
@@ -142,24 +142,6 @@ impl Reconcile for OciRepositoryReconciler {
 
     async fn finalize(&self, it: &OciRepository, _: &mut Turn) -> Result<(), Stop> {
         super::forget(&self.context.store, it, Kind::OciRepository).await
-    }
-}
-
-impl SourceStatus for OciRepositoryStatus {
-    fn artifact(&self) -> Option<&Artifact> {
-        self.artifact.as_ref()
-    }
-
-    fn set_artifact(&mut self, artifact: Option<Artifact>) {
-        self.artifact = artifact;
-    }
-
-    fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    fn set_url(&mut self, url: Option<String>) {
-        self.url = url;
     }
 }
 
