@@ -1,19 +1,14 @@
 //! A process that is killed at any moment loses nothing and does nothing twice.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use anyhow::{Context as _, Result, ensure};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use scenarios::Objects;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use world::{git, registry};
+
+use crate::process::{Process, kills, seed, text};
 
 const IMAGE: &str = "image.toolkit.fluxcd.io/v1";
 
@@ -23,75 +18,26 @@ const OBJECTS: [(&str, &str); 3] =
 
 /// `sluice up` on a folder, a registry and a Git server that outlive it.
 struct Victim {
-    folder: tempfile::TempDir,
+    process: Process,
     registry: registry::Server,
     git: git::Server,
     repository: git::Repository,
-    process: Option<Child>,
-    objects: Option<Objects>,
     published: u32,
 }
 
 impl Victim {
     async fn new() -> Result<Self> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let process = Process::new()?;
         let (registry, git) =
             (registry::Server::start().await?, git::Server::start(git::Options::default()).await?);
         registry.publish("app", "1.0.0");
         let line =
             format!("image: {} # {{\"$imagepolicy\": \"apps:app\"}}\n", tagged(&registry, 0));
         let repository = git.create("fleet", "main", [("a.yaml", line.as_str())]).await?;
-        let folder = tempfile::tempdir()?;
         let manifests: Vec<String> =
             manifests(&registry, &git).iter().map(ToString::to_string).collect();
-        std::fs::write(folder.path().join("objects.yaml"), manifests.join("\n---\n"))?;
-        let (process, objects) = (None, None);
-        Ok(Self { folder, registry, git, repository, process, objects, published: 0 })
-    }
-
-    /// Starts the process; what it says goes to a file.
-    fn spawn(&mut self, arguments: &[&str]) -> Result<()> {
-        let log = std::fs::File::options().create(true).append(true).open(self.path("log"))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
-        command.arg("up").arg("--data-dir").arg(self.path("data")).args(arguments);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
-        self.process = Some(command.spawn()?);
-        self.objects = None;
-        Ok(())
-    }
-
-    /// Ends it as the kernel does when memory is short.
-    async fn kill(&mut self) -> Result<()> {
-        let mut process = self.process.take().context("it runs")?;
-        if let Some(code) = process.try_wait()? {
-            bail!("it ended by itself with {code}: {}", self.log());
-        }
-        Ok(process.kill().await?)
-    }
-
-    /// Waits until the process answers.
-    async fn answers(&mut self) -> Result<Objects> {
-        for _ in 0..1000 {
-            if let Ok(objects) = self.connect().await {
-                self.objects = Some(objects.clone());
-                return Ok(objects);
-            }
-            let process = self.process.as_mut().context("it runs")?;
-            if let Some(code) = process.try_wait()? {
-                bail!("it ended by itself with {code}: {}", self.log());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bail!("it does not answer: {}", self.log())
-    }
-
-    async fn connect(&self) -> Result<Objects> {
-        let kubeconfig = Kubeconfig::read_from(self.path("data").join("kubeconfig"))?;
-        let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        let client = kube::Client::try_from(config)?;
-        client.apiserver_version().await?;
-        Ok(Objects::new(client))
+        std::fs::write(process.path("objects.yaml"), manifests.join("\n---\n"))?;
+        Ok(Self { process, registry, git, repository, published: 0 })
     }
 
     fn publish(&mut self) {
@@ -101,7 +47,7 @@ impl Victim {
 
     /// Waits until the newest tag is committed and the automation knows.
     async fn settles(&self) -> Result<Value> {
-        let objects = self.objects.as_ref().context("it answers")?;
+        let objects = self.process.objects()?;
         let wanted = tagged(&self.registry, self.published);
         let settled = || async {
             let text = self.repository.read_file("main", "a.yaml").await.ok().flatten();
@@ -113,14 +59,14 @@ impl Victim {
             there && told && status["lastPushTime"].is_string() == (self.published > 0)
         };
         let what = format!("{wanted} is committed");
-        objects.eventually(&what, settled).await.with_context(|| self.log())?;
+        objects.eventually(&what, settled).await.with_context(|| self.process.log())?;
         let it = objects.get(IMAGE, "ImageUpdateAutomation", "apps", "fleet").await;
         it.context("the automation is there")
     }
 
     /// The objects by kind: uid and finalizers.
     async fn identities(&self) -> Result<BTreeMap<&'static str, (Value, Value)>> {
-        let objects = self.objects.as_ref().context("it answers")?;
+        let objects = self.process.objects()?;
         let mut all = BTreeMap::new();
         for (kind, name) in OBJECTS {
             let it = objects.get(IMAGE, kind, "apps", name).await;
@@ -147,14 +93,6 @@ impl Victim {
         }
         ensure!(last <= Some(self.published), "there is no tag 1.{last:?}.0");
         Ok(commits.lines().count())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
 
@@ -197,34 +135,20 @@ fn manifests(registry: &registry::Server, git: &git::Server) -> [Value; 5] {
 
 /// The first run, in which nobody is killed: everything is applied and ready.
 async fn begun(victim: &mut Victim) -> Result<BTreeMap<&'static str, (Value, Value)>> {
-    let manifests = victim.path("objects.yaml");
-    victim.spawn(&["-f", text(&manifests)?])?;
-    let objects = victim.answers().await?;
+    let manifests = victim.process.path("objects.yaml");
+    victim.process.spawn(&["-f", text(&manifests)?])?;
+    let objects = victim.process.answers().await?;
     let ready = || async {
         let it = objects.get(IMAGE, "ImageUpdateAutomation", "apps", "fleet").await;
         let it = it.unwrap_or_default();
         let seen = it["status"]["observedPolicies"].is_object();
         seen && scenarios::condition(&it, "Ready")["status"] == "True"
     };
-    objects.eventually("the automation is ready", ready).await.with_context(|| victim.log())?;
+    objects
+        .eventually("the automation is ready", ready)
+        .await
+        .with_context(|| victim.process.log())?;
     victim.identities().await
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("a path of this test is text")
-}
-
-#[expect(clippy::print_stdout, reason = "whoever looks into a failure needs the seed")]
-fn seed() -> u64 {
-    let given = std::env::var("SLUICE_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(rand::random);
-    println!("SLUICE_SEED={seed}");
-    seed
-}
-
-/// How often a scenario kills: a few times, or 200 times with `SLUICE_FULL`.
-fn kills(few: usize) -> usize {
-    if std::env::var_os("SLUICE_FULL").is_some() { 200 } else { few }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,16 +160,16 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
         victim.publish();
         // From before the scan to after the push, and now and then in the middle of a start.
         tokio::time::sleep(Duration::from_millis(random.random_range(0..1800))).await;
-        victim.kill().await?;
+        victim.process.kill().await?;
         victim.history_is_straight().await?;
-        victim.spawn(&[])?;
+        victim.process.spawn(&[])?;
         while random.random_bool(0.3) {
             tokio::time::sleep(Duration::from_millis(random.random_range(0..600))).await;
-            victim.kill().await?;
-            victim.spawn(&[])?;
+            victim.process.kill().await?;
+            victim.process.spawn(&[])?;
         }
-        victim.answers().await?;
-        assert_eq!(victim.identities().await?, identities, "{}", victim.log());
+        victim.process.answers().await?;
+        assert_eq!(victim.identities().await?, identities, "{}", victim.process.log());
     }
     victim.publish();
     let automation = victim.settles().await?;
@@ -262,12 +186,12 @@ async fn a_killed_process_loses_nothing_and_doubles_nothing() -> Result<()> {
 
 /// Publishes a tag, and has the process killed while the server runs the hook of that name.
 async fn killed_in(victim: &mut Victim, hook: &str) -> Result<()> {
-    let id = victim.process.as_ref().and_then(Child::id).context("it runs")?.to_string();
+    let id = victim.process.child.as_ref().and_then(Child::id).context("it runs")?.to_string();
     victim.repository.install_hook(hook, &format!("#!/bin/sh\nkill -9 {id}\n")).await?;
     victim.publish();
-    let mut process = victim.process.take().context("it runs")?;
-    let ended = tokio::time::timeout(Duration::from_mins(1), process.wait()).await;
-    ended.with_context(|| format!("nothing was pushed: {}", victim.log()))??;
+    let mut child = victim.process.child.take().context("it runs")?;
+    let ended = tokio::time::timeout(Duration::from_mins(1), child.wait()).await;
+    ended.with_context(|| format!("nothing was pushed: {}", victim.process.log()))??;
     victim.repository.install_hook(hook, "#!/bin/sh\n").await
 }
 
@@ -282,8 +206,8 @@ async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()>
         let before = round > 1 && random.random_bool(0.5);
         lost += usize::from(before);
         killed_in(&mut victim, if before { "pre-receive" } else { "post-receive" }).await?;
-        victim.spawn(&[])?;
-        let objects = victim.answers().await?;
+        victim.process.spawn(&[])?;
+        let objects = victim.process.answers().await?;
         victim.settles().await?;
         assert_eq!(victim.identities().await?, identities);
         assert_eq!(victim.history_is_straight().await?, round + 1);
@@ -297,7 +221,10 @@ async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()>
                 |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(&message));
             events.iter().filter(about).count() == 1
         };
-        objects.eventually("the commit is told of", told).await.with_context(|| victim.log())?;
+        objects
+            .eventually("the commit is told of", told)
+            .await
+            .with_context(|| victim.process.log())?;
     }
     Ok(())
 }
@@ -306,19 +233,19 @@ async fn a_process_killed_while_it_pushes_finds_its_commit_again() -> Result<()>
 async fn a_process_killed_while_it_applies_makes_every_object_once() -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed());
     let mut victim = Victim::new().await?;
-    let manifests = victim.path("objects.yaml");
+    let manifests = victim.process.path("objects.yaml");
     for _ in 0..kills(4) {
-        if random.random_bool(0.3) && victim.path("data").exists() {
-            std::fs::remove_dir_all(victim.path("data"))?;
+        if random.random_bool(0.3) && victim.process.path("data").exists() {
+            std::fs::remove_dir_all(victim.process.path("data"))?;
         }
-        victim.spawn(&["-f", text(&manifests)?])?;
+        victim.process.spawn(&["-f", text(&manifests)?])?;
         tokio::time::sleep(Duration::from_millis(random.random_range(0..1200))).await;
-        victim.kill().await?;
+        victim.process.kill().await?;
     }
     let identities = begun(&mut victim).await?;
-    victim.kill().await?;
-    victim.spawn(&[])?;
-    victim.answers().await?;
+    victim.process.kill().await?;
+    victim.process.spawn(&[])?;
+    victim.process.answers().await?;
     assert_eq!(victim.identities().await?, identities);
     assert_eq!(victim.history_is_straight().await?, 1);
     Ok(())

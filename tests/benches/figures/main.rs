@@ -1,11 +1,13 @@
-//! The figures that issue "First light" promises. Each bench prints one JSON line
+//! What is promised in figures. Each bench prints one JSON line
 //! `{name, value, unit, target, peer, ratio, server, n}`; the process exits with 1 when a target is
 //! missed. Run all with `cargo bench -p scenarios`, one by its name as an argument.
 //!
-//! `peer` and `ratio` are null where the tool to compare with cannot be had on the machine.
+//! `peer` and `ratio` are null where there is no tool to compare with. With `SLUICE_BENCH_N` set, the
+//! benches of sources run with that many things instead of their own number, to see that they run.
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
 mod process;
+mod source;
 
 use std::{
     process::ExitCode,
@@ -20,6 +22,12 @@ use serde_json::{Value, json};
 const IMAGES: &str = "image.toolkit.fluxcd.io/v1";
 const REPOSITORY: (&str, &str) = (IMAGES, "ImageRepository");
 
+/// How many things there are in a bench of sources.
+fn sized(usual: usize) -> usize {
+    let given = std::env::var("SLUICE_BENCH_N").ok().and_then(|it| it.parse().ok());
+    given.unwrap_or(usual)
+}
+
 /// One figure against its target.
 struct Figure {
     name: &'static str,
@@ -28,6 +36,8 @@ struct Figure {
     target: f64,
     server: Backend,
     n: usize,
+    /// The value of the tool to compare with.
+    peer: Option<f64>,
 }
 
 impl Figure {
@@ -35,7 +45,7 @@ impl Figure {
     fn tell(&self) -> bool {
         let line = json!({
             "name": self.name, "value": self.value, "unit": self.unit, "target": self.target,
-            "peer": Value::Null, "ratio": Value::Null,
+            "peer": self.peer, "ratio": self.peer.map(|peer| self.value / peer),
             "server": self.server.to_string(), "n": self.n,
         });
         println!("{line}");
@@ -60,7 +70,23 @@ async fn main() -> Result<ExitCode> {
     if wants("run-memory") {
         met &= process::run_memory().await?.tell();
     }
+    if wants("first-fetch") || wants("one-file-commit") {
+        for figure in source::first_fetch().await? {
+            met &= figure.tell();
+        }
+    }
+    if wants("unchanged-poll") || wants("idle-sources") {
+        for figure in source::unchanged().await? {
+            met &= figure.tell();
+        }
+    }
+    if wants("index-memory") {
+        met &= source::index_memory().await?.tell();
+    }
     for backend in Backend::available("figures") {
+        if wants("oci-ready") {
+            met &= source::oci_ready(backend).await?.tell();
+        }
         if wants("tag-to-commit") {
             met &= tag_to_commit(backend).await?.tell();
         }
@@ -109,7 +135,15 @@ async fn tag_to_commit(backend: Backend) -> Result<Figure> {
     times.sort();
     let target = if backend == Backend::Embedded { 300.0 } else { 500.0 };
     let value = times[N / 2].as_secs_f64() * 1000.0;
-    Ok(Figure { name: "tag-to-commit", value, unit: "ms", target, server: backend, n: N })
+    Ok(Figure {
+        name: "tag-to-commit",
+        value,
+        unit: "ms",
+        target,
+        server: backend,
+        n: N,
+        peer: None,
+    })
 }
 
 /// Seconds from the last object created to all Ready, and memory, for 1,000 repositories and
@@ -135,10 +169,18 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
     .await?;
     let value = started.elapsed().as_secs_f64();
     let (target, server) = (if backend == Backend::Embedded { 10.0 } else { 20.0 }, backend);
-    let time = Figure { name: "thousand-ready", value, unit: "s", target, server, n: N };
+    let time =
+        Figure { name: "thousand-ready", value, unit: "s", target, server, n: N, peer: None };
     let value = resident("self")?;
-    let memory =
-        Figure { name: "thousand-ready-memory", value, unit: "MiB", target: 120.0, server, n: N };
+    let memory = Figure {
+        name: "thousand-ready-memory",
+        value,
+        unit: "MiB",
+        target: 120.0,
+        server,
+        n: N,
+        peer: None,
+    };
     Ok(vec![time, memory])
 }
 
@@ -184,7 +226,7 @@ async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
     let commits: f64 = commits.trim().parse()?;
     let server = backend;
     Ok(vec![
-        Figure { name: "many-policies", value, unit: "s", target: 1.0, server, n: N },
+        Figure { name: "many-policies", value, unit: "s", target: 1.0, server, n: N, peer: None },
         Figure {
             name: "many-policies-commits",
             value: commits,
@@ -192,6 +234,7 @@ async fn many_policies(backend: Backend) -> Result<Vec<Figure>> {
             target: 1.5,
             server,
             n: N,
+            peer: None,
         },
     ])
 }

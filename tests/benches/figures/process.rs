@@ -19,18 +19,18 @@ use crate::{Figure, create_all, policy, ready_with, repository, resident, until_
 /// How many images, repositories and policies there are.
 const N: usize = 1000;
 /// How long idle is watched; two rounds of the objects' interval.
-const IDLE: Duration = Duration::from_mins(2);
+pub(super) const IDLE: Duration = Duration::from_mins(2);
 /// Ticks a second of the times in `/proc/PID/stat`; Linux never shows others.
 const TICKS: f64 = 100.0;
 
 /// The program; killed when dropped.
-struct Process {
+pub(super) struct Process {
     child: Child,
     folder: TempDir,
 }
 
 impl Process {
-    fn up(arguments: &[&str]) -> Result<Self> {
+    pub(super) fn up(arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
@@ -40,10 +40,15 @@ impl Process {
 
     /// The controllers alone, on the API server of another process.
     fn run(server: &Self) -> Result<Self> {
+        Self::run_with(server, &[])
+    }
+
+    /// The same with more flags.
+    pub(super) fn run_with(server: &Self, flags: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
         command.arg("run").arg("--storage-path").arg(folder.path().join("data"));
-        command.args(["--metrics-addr=0", "--health-addr=0"]);
+        command.args(["--metrics-addr=0", "--health-addr=0"]).args(flags);
         command.env("KUBECONFIG", server.kubeconfig());
         Self::spawn(command, folder)
     }
@@ -59,7 +64,7 @@ impl Process {
     }
 
     /// Waits until the API answers.
-    async fn answers(&mut self) -> Result<Objects> {
+    pub(super) async fn answers(&mut self) -> Result<Objects> {
         let started = Instant::now();
         loop {
             if let Ok(objects) = connect(&self.kubeconfig()).await {
@@ -73,12 +78,25 @@ impl Process {
         }
     }
 
+    /// The most memory it ever had, in MiB.
+    pub(super) fn peak(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// What it has said.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     fn id(&self) -> Result<String> {
         Ok(self.child.id().context("it ended")?.to_string())
     }
 
     /// Time it has spent on processors, in seconds.
-    fn busy(&self) -> Result<f64> {
+    pub(super) fn busy(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
         // The name in parentheses may hold blanks; user and system time are 12th and 13th after it.
         let fields = stat.rsplit_once(')').context("no name")?.1;
@@ -103,7 +121,7 @@ async fn connect(kubeconfig: &Path) -> Result<Objects> {
 }
 
 fn figure(name: &'static str, value: f64, unit: &'static str, target: f64, n: usize) -> Figure {
-    Figure { name, value, unit, target, server: Backend::Embedded, n }
+    Figure { name, value, unit, target, server: Backend::Embedded, n, peer: None }
 }
 
 /// Seconds from the start of `sluice up` on an empty folder to the first answer; median.
