@@ -17,6 +17,9 @@ const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 /// The group and version of releases.
 const RELEASE: &str = "helm.toolkit.fluxcd.io/v2";
 
+/// The group and version of staged promotion.
+const PROMOTION: &str = "promotion.sluice.dev/v1alpha1";
+
 /// The annotation that asks for a run.
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -367,6 +370,7 @@ fn group(kind: &str) -> &'static str {
         "ConfigMap" | "Secret" | "Pod" | "Event" | "ServiceAccount" | "Namespace" => "v1",
         "Deployment" => "apps/v1",
         "Job" => "batch/v1",
+        "Pipeline" | "Bundle" | "Stage" | "Promotion" | "Freeze" => PROMOTION,
         _ => IMAGE,
     }
 }

@@ -33,6 +33,7 @@ mod neighbour;
 mod oci_repository;
 mod policy;
 mod process;
+mod promotion;
 mod repository;
 mod runtime;
 mod source;
@@ -76,6 +77,7 @@ async fn scenarios_hold_on_kubernetes() {
         bucket::ALL,
         generator::ALL,
         source::ALL,
+        promotion::ALL,
     ]
     .concat();
     let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {

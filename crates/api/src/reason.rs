@@ -244,3 +244,46 @@ pub const INVALID_CONFIG: &str = "InvalidConfig";
 pub const METADATA_APPEND_FAILED: &str = "MetadataAppendFailed";
 /// An event could not be told.
 pub const NOTIFICATION_DISPATCH_FAILED: &str = "NotificationDispatchFailed";
+
+/// Promotion: something of the spec is not supported yet.
+pub const NOT_IMPLEMENTED: &str = "NotImplemented";
+/// Promotion: the stages feed each other in a circle, or one that feeds another does not exist.
+pub const INVALID_GRAPH: &str = "InvalidGraph";
+/// Promotion: a gate cannot be right.
+pub const INVALID_GATE: &str = "InvalidGate";
+/// Promotion: two stages edit the same files.
+pub const OVERLAPPING_PATHS: &str = "OverlappingPaths";
+/// Promotion: an ImageUpdateAutomation writes the same values.
+pub const CONFLICTING_AUTOMATION: &str = "ConflictingAutomation";
+/// Promotion: a component has no marker or field in a stage's files.
+pub const NO_MARKERS: &str = "NoMarkers";
+/// Promotion: a bundle was made.
+pub const BUNDLE_CREATED: &str = "BundleCreated";
+/// Promotion: a gate is waited for.
+pub const GATE_WAITING: &str = "GateWaiting";
+/// Promotion: people are asked to approve.
+pub const APPROVAL_REQUESTED: &str = "ApprovalRequested";
+/// Promotion: one began.
+pub const PROMOTION_STARTED: &str = "PromotionStarted";
+/// Promotion: its commit is on the branch.
+pub const PROMOTION_COMMITTED: &str = "PromotionCommitted";
+/// Promotion: its pull request is open.
+pub const PROMOTION_PROPOSED: &str = "PromotionProposed";
+/// Promotion: it runs and is verified.
+pub const PROMOTION_SUCCEEDED: &str = "PromotionSucceeded";
+/// Promotion: it did not work.
+pub const PROMOTION_FAILED: &str = "PromotionFailed";
+/// Promotion: something newer took its place.
+pub const PROMOTION_SUPERSEDED: &str = "PromotionSuperseded";
+/// Promotion: somebody ended it.
+pub const PROMOTION_ABORTED: &str = "PromotionAborted";
+/// Promotion: somebody did not want it.
+pub const PROMOTION_REJECTED: &str = "PromotionRejected";
+/// Promotion: what was good before is brought back.
+pub const ROLLED_BACK: &str = "RolledBack";
+/// Promotion: nothing comes into the stage without a person.
+pub const STAGE_HELD: &str = "StageHeld";
+/// Promotion: the branch holds something else than it should.
+pub const DRIFTED: &str = "Drifted";
+/// Promotion: bundles that will not come into the stage.
+pub const BUNDLE_SKIPPED: &str = "BundleSkipped";

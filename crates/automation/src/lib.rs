@@ -26,9 +26,7 @@ mod selector;
 mod source;
 mod tree;
 
-use std::{collections::HashMap, sync::Arc};
-
-use parking_lot::Mutex;
+use std::sync::Arc;
 
 pub use self::{reconciler::AutomationReconciler, tree::Unmarked};
 
@@ -79,30 +77,7 @@ pub struct Context {
     /// Files that are known to have no marker.
     pub unmarked: Unmarked,
     /// One writer for each branch.
-    pub writers: Writers,
+    pub writers: repository::Writers,
     /// Flags.
     pub options: Arc<Options>,
-}
-
-/// Turns for writing to a branch, by repository and branch.
-#[derive(Debug, Clone, Default)]
-pub struct Writers(Arc<Mutex<HashMap<(String, String), Turn>>>);
-
-type Turn = Arc<tokio::sync::Mutex<()>>;
-
-impl Writers {
-    /// Waits for the branch; it is free again when the answer is dropped.
-    pub(crate) async fn turn(
-        &self,
-        repository: String,
-        branch: &str,
-    ) -> tokio::sync::OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.0.lock();
-            // Those that nobody holds or waits for are made anew when needed.
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry((repository, branch.to_owned())).or_default())
-        };
-        turn.lock_owned().await
-    }
 }

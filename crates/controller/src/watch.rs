@@ -70,6 +70,20 @@ impl Watch {
         Self::attach(Host::cluster_feed::<K>, filter)
     }
 
+    /// A kind that lives in namespaces, whose changes wake those that refer to what `to` makes of the
+    /// change: an object that names others wakes those that refer to the named ones.
+    pub fn via<K>(
+        to: impl Fn(Option<&K>, Option<&K>) -> Vec<Reference> + Send + Sync + 'static,
+    ) -> Self
+    where
+        K: Watchable + Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Self::mapped(
+            |host| host.feed::<K>(Selection::All),
+            move |change| to(change.old.as_deref(), change.new.as_deref()),
+        )
+    }
+
     /// Every kind that is [followed](crate::Host::follow) while objects wait for some of it.
     pub fn followed() -> Self {
         Self {
@@ -95,13 +109,23 @@ impl Watch {
         feed: impl FnOnce(&Host) -> crate::feed::Feed<K> + Send + 'static,
         filter: impl Fn(Option<&K>, Option<&K>) -> bool + Send + Sync + 'static,
     ) -> Self {
+        Self::mapped(feed, move |change: &Change<K>| {
+            let passes = filter(change.old.as_deref(), change.new.as_deref());
+            let Key { namespace, name } = change.key.clone();
+            passes.then(|| Reference::object::<K>(namespace, name)).into_iter().collect()
+        })
+    }
+
+    fn mapped<K: Watchable>(
+        feed: impl FnOnce(&Host) -> crate::feed::Feed<K> + Send + 'static,
+        to: impl Fn(&Change<K>) -> Vec<Reference> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             attach: Box::new(move |host, wake| {
                 let feed = feed(host);
                 feed.subscribe(move |change: &Change<K>| {
-                    if filter(change.old.as_deref(), change.new.as_deref()) {
-                        let Key { namespace, name } = change.key.clone();
-                        wake(&Reference::object::<K>(namespace, name));
+                    for reference in to(change) {
+                        wake(&reference);
                     }
                 });
                 let store = feed.store();

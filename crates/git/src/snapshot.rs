@@ -12,7 +12,7 @@ use gix::{
 };
 
 use crate::{
-    Error, Id,
+    Error, Id, Person,
     commit::Objects,
     mirror::{Generation, LOCAL},
     task,
@@ -116,6 +116,35 @@ impl Snapshot {
             Ok(commit.message_raw_sloppy().to_str_lossy().into_owned())
         })
         .await
+    }
+
+    /// Who wrote the commit.
+    ///
+    /// # Errors
+    /// The mirror is damaged.
+    pub async fn author(&self) -> Result<Person, Error> {
+        self.read(|this, repository| {
+            let damaged = |_| this.generation.damaged(this.commit);
+            let commit = repository.find_commit(this.commit.raw()).map_err(damaged)?;
+            let author = commit.author().map_err(|_| this.generation.damaged(this.commit))?;
+            let text = |bytes: &gix::bstr::BStr| bytes.to_str_lossy().into_owned();
+            Ok(Person { name: text(author.name), email: text(author.email) })
+        })
+        .await
+    }
+
+    /// The commits that are before this one or this one, but not before `ancestor` nor it itself, the
+    /// newest first: their ids and messages. `None` when the history that is here does not tell, or
+    /// when there are more than `limit`.
+    ///
+    /// # Errors
+    /// The mirror is damaged.
+    pub async fn since(
+        &self,
+        ancestor: Id,
+        limit: usize,
+    ) -> Result<Option<Vec<(Id, String)>>, Error> {
+        self.read(move |this, repository| since(this, repository, ancestor, limit)).await
     }
 
     /// All files below the folder (or the one file) `under`, in path order. `under` cannot leave the
@@ -386,4 +415,31 @@ fn ancestry(
         }
     }
     Ok((!cut_off).then_some(false))
+}
+
+fn since(
+    this: &Snapshot,
+    repository: &gix::Repository,
+    ancestor: Id,
+    limit: usize,
+) -> Result<Option<Vec<(Id, String)>>, Error> {
+    let mut seen = HashSet::from([this.commit.raw(), ancestor.raw()]);
+    let mut waiting = VecDeque::new();
+    if this.commit != ancestor {
+        waiting.push_back(this.commit.raw());
+    }
+    let mut found = Vec::new();
+    while let Some(id) = waiting.pop_front() {
+        let damaged = || this.generation.damaged(Id::new(id));
+        let object = repository.try_find_object(id).map_err(|_| damaged())?;
+        let Some(object) = object.filter(|_| found.len() < limit) else { return Ok(None) };
+        let commit = object.try_into_commit().map_err(|_| damaged())?;
+        found.push((Id::new(id), commit.message_raw_sloppy().to_str_lossy().into_owned()));
+        for parent in commit.parent_ids() {
+            if seen.insert(parent.detach()) {
+                waiting.push_back(parent.detach());
+            }
+        }
+    }
+    Ok(Some(found))
 }

@@ -12,6 +12,7 @@ use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
 use kube::{Client, api::ApiResource};
+use promotion::{BundleReconciler, PipelineReconciler, PromotionReconciler, StageReconciler};
 use reconciler::{
     Fetcher,
     helm_release::{self, HelmReleaseReconciler},
@@ -48,6 +49,8 @@ pub struct Setup {
     pub kustomization: kustomization::Options,
     /// How `HelmRelease`s behave.
     pub helm_release: helm_release::Options,
+    /// How promotion behaves.
+    pub promotion: promotion::Options,
     /// How artifacts are kept, and where they are said to be served.
     pub artifact: artifact::Options,
     /// SSH settings and the name that Git servers are told.
@@ -71,6 +74,7 @@ impl Setup {
             source_host: None,
             kustomization: kustomization::Options::default(),
             helm_release: helm_release::Options::default(),
+            promotion: promotion::Options::default(),
             artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
@@ -144,13 +148,14 @@ pub fn start(host: &Host, setup: &Setup) -> Result<Running> {
 }
 
 /// Upstream's names of the controllers that this binary has.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     source::CONTROLLER,
     artifact_generator::CONTROLLER,
     kustomization::CONTROLLER,
     helm_release::CONTROLLER,
     reflector::CONTROLLER,
     automation::CONTROLLER,
+    promotion::CONTROLLER,
 ];
 
 /// Every wanted controller.
@@ -188,6 +193,13 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
         let context = shared.automation(setup)?;
         controllers.push(Controller::new(AutomationReconciler::new(context, host)));
     }
+    if setup.wants(promotion::CONTROLLER) {
+        let context = shared.promotion(setup)?;
+        controllers.push(Controller::new(PipelineReconciler::new(context.clone(), host)));
+        controllers.push(Controller::new(BundleReconciler::new(host)));
+        controllers.push(Controller::new(StageReconciler::new(context.clone(), host)));
+        controllers.push(Controller::new(PromotionReconciler::new(context, host)));
+    }
     Ok(controllers)
 }
 
@@ -198,6 +210,7 @@ struct Shared {
     now: cloud::Clock,
     cloud: Cloud,
     tokens: CacheOptions,
+    writers: repository::Writers,
     mirrors: OnceCell<git::Mirrors>,
     store: OnceCell<artifact::Store>,
     registry: OnceCell<registry::Client>,
@@ -219,8 +232,8 @@ impl Shared {
             Arc::clone(&now),
         );
         let (mirrors, store) = (OnceCell::new(), OnceCell::new());
-        let registry = OnceCell::new();
-        Self { host: host.clone(), pool, now, cloud, tokens, mirrors, store, registry }
+        let (registry, writers) = (OnceCell::new(), repository::Writers::default());
+        Self { host: host.clone(), pool, now, cloud, tokens, writers, mirrors, store, registry }
     }
 
     fn source(&self, setup: &Setup) -> Result<source::Context> {
@@ -323,8 +336,21 @@ impl Shared {
             cloud: self.cloud.clone(),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),
-            writers: automation::Writers::default(),
+            writers: self.writers.clone(),
             options: Arc::new(setup.automation.clone()),
+        })
+    }
+
+    fn promotion(&self, setup: &Setup) -> Result<promotion::Context> {
+        Ok(promotion::Context {
+            client: self.host.client().clone(),
+            cloud: self.cloud.clone(),
+            mirrors: self.mirrors(setup)?,
+            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            compute: self.host.compute().clone(),
+            writers: self.writers.clone(),
+            gates: promotion::Gates::default(),
+            options: Arc::new(setup.promotion.clone()),
         })
     }
 }

@@ -72,3 +72,9 @@ pub const RESUME_AT: &str = "promotion.sluice.dev/resumeAt";
 pub const HOLD: &str = "promotion.sluice.dev/hold";
 /// Annotation of Stages: a new value verifies the current bundle once more.
 pub const VERIFY_AT: &str = "promotion.sluice.dev/verifyAt";
+/// Annotation of Bundles: when the values were seen, with fractions of a second.
+pub const DISCOVERED_AT: &str = "promotion.sluice.dev/discoveredAt";
+/// Annotation of Promotions that a Stage made: they count up.
+pub const SEQUENCE: &str = "promotion.sluice.dev/sequence";
+/// Annotation of Promotions: the name of the Promotion that is undone.
+pub const ROLLBACK_OF: &str = "promotion.sluice.dev/rollbackOf";

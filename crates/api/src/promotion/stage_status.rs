@@ -31,6 +31,9 @@ pub struct StageStatus {
     /// The earliest time at which anything can change by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_transition: Option<Time>,
+    /// Since when everything that runs it is healthy; not when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<Time>,
     /// The values on the branch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observed: Vec<Observed>,
@@ -46,6 +49,9 @@ pub struct StageStatus {
     /// The last twenty promotions that ended, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
+    /// Names of the promotions that ended and were taken into account, as long as they exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<String>,
     /// Bundles that will not come, and why; the last twenty, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,

@@ -33,7 +33,7 @@ type References = BTreeMap<String, RemoteRef>;
 impl Plan<'_> {
     /// Lists the wanted references and fetches what the generation lacks of them.
     pub(super) fn run(&self, task: &Task, generation: &Generation) -> Result<References, Error> {
-        let depth = self.limits.shallow.then_some(NonZeroU32::MIN);
+        let depth = (self.limits.shallow && !self.want.history).then_some(NonZeroU32::MIN);
         match self.with_depth(task, generation, depth) {
             // Some servers cannot cut history off.
             Err(Error::Protocol(why)) if depth.is_some() && why.contains("shallow") => {
@@ -67,12 +67,18 @@ impl Plan<'_> {
         let listed = prepared.ref_map().remote_refs.iter().filter_map(RemoteRef::from_wire);
         let found = self.select(task, listed)?;
         let known = |id: Id| repository.objects.exists(&id.raw());
-        if found.values().all(|it| known(it.id) && known(it.commit()))
+        let cut_off = self.want.history && repository.is_shallow().unwrap_or(true);
+        if !cut_off
+            && found.values().all(|it| known(it.id) && known(it.commit()))
             && self.want.commits.iter().all(|id| known(*id))
         {
             return Ok(found);
         }
-        let shallow = depth.map_or(Shallow::NoChange, Shallow::DepthAtRemote);
+        let shallow = match depth {
+            Some(depth) => Shallow::DepthAtRemote(depth),
+            None if cut_off => Shallow::undo(),
+            None => Shallow::NoChange,
+        };
         prepared
             .with_shallow(shallow)
             .with_write_packed_refs_only(true)

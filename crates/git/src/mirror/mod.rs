@@ -77,12 +77,21 @@ pub struct Want {
     pub optional: Vec<String>,
     /// Commits by id.
     pub commits: Vec<Id>,
+    /// Whether all commits before them are wanted too.
+    pub history: bool,
 }
 
 impl Want {
     /// The branch `name`.
     pub fn branch(name: &str) -> Self {
         Self { references: vec![format!("refs/heads/{name}")], ..Self::default() }
+    }
+
+    /// The same with all commits before.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.history = true;
+        self
     }
 
     /// Adds a reference that may be absent.

@@ -225,8 +225,11 @@ impl World {
             if self.stages[stage].held_by_commit {
                 // What the stage runs by then is given free; what it has not seen yet is not.
                 let current = self.stages[stage].state.current.clone().unwrap();
-                self.machine[stage] = self.number(&current.bundle);
-                self.human[stage] = self.head().values[stage] != self.machine[stage];
+                // What a promotion wrote over it since is no person's any more.
+                if self.human[stage] {
+                    self.machine[stage] = self.number(&current.bundle);
+                    self.human[stage] = self.head().values[stage] != self.machine[stage];
+                }
                 self.stages[stage].held_by_commit = false;
             }
         }

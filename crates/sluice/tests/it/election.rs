@@ -11,6 +11,7 @@ const KUSTOMIZE: &str = "kustomize-controller";
 const HELM: &str = "helm-controller";
 const REFLECTOR: &str = "image-reflector-controller";
 const AUTOMATION: &str = "image-automation-controller";
+const PROMOTION: &str = "promotion-controller";
 /// Long enough that a leader on a busy machine keeps its Lease.
 const SHORT: [&str; 2] =
     ["--leader-election-lease-duration=8s", "--leader-election-renew-deadline=7s"];
@@ -62,9 +63,10 @@ async fn leases_are_taken_in_one_order() {
     let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,ArtifactGenerator";
     let applied = "Kustomization,HelmRelease";
     let images = "ImageRepository,ImagePolicy,ImageUpdateAutomation";
-    assert_eq!(kinds, format!("{sources},{applied},{images}"));
+    let staged = "Pipeline,Bundle,Stage,Promotion";
+    assert_eq!(kinds, format!("{sources},{applied},{images},{staged}"));
     let led = all.running.seen("\"msg\":\"leading\"");
-    let roles = [SOURCE, WATCHER, KUSTOMIZE, HELM, REFLECTOR, AUTOMATION];
+    let roles = [SOURCE, WATCHER, KUSTOMIZE, HELM, REFLECTOR, AUTOMATION, PROMOTION];
     assert_eq!(led.len(), roles.len(), "{led:#?}");
     for (line, role) in led.iter().zip(roles) {
         assert!(line.contains(role), "{led:#?}");

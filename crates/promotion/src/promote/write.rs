@@ -1,0 +1,252 @@
+//! Writing: safe to run any number of times, by any replica.
+
+use api::{meta::time, promotion::Intent, reason, source::GitRepository};
+use controller::{Stop, Turn};
+use git::{CommitMeta, Edit, Expected, NewCommit, Outcome, Snapshot, Update};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use pipeline::{
+    promotion::{Action, Phase, Reason, next},
+    write::{self, Head, Write},
+};
+use serde_json::json;
+use setters::stage as edit;
+
+use super::{Go, Run, act::judged, facts};
+use crate::{
+    CONTROLLER,
+    branch::{self, Held, Known, Source},
+    ledger, message, stage,
+};
+
+/// How often a push is tried again on a head that moved.
+const RACES: usize = 10;
+
+/// What became of a push.
+enum Push {
+    Landed,
+    /// Somebody else was faster.
+    Stale,
+    Refused(String),
+}
+
+impl Run<'_> {
+    /// Writes the bundle's values to the branch.
+    pub(super) async fn write(&mut self, turn: &mut Turn) -> Result<Go, Stop> {
+        let source = self.source().await?;
+        let address = source.remote.address.to_string();
+        let _writer = self.context.writers.turn(address, &source.branch).await;
+        for _ in 0..RACES {
+            turn.check()?;
+            if let Some(go) = self.once(&source, turn).await? {
+                return Ok(go);
+            }
+        }
+        let text = format!("branch '{}' moved {RACES} times while it was written", source.branch);
+        Err(Stop::fail(reason::GIT_OPERATION_FAILED, text))
+    }
+
+    /// One try; nothing if somebody else was faster.
+    async fn once(&mut self, source: &Source, turn: &mut Turn) -> Result<Option<Go>, Stop> {
+        let now = turn.now();
+        let head = source.head(self.status.intent.is_some(), self.context).await?;
+        let plan = self.planned(&head).await?;
+        if let Err((reason, why)) = judged(&plan) {
+            self.enter(Phase::Failed, reason.word(), &why, now);
+            return Ok(Some(Go::On));
+        }
+        let found = self.find(&head).await?;
+        let seen = Head {
+            found,
+            holds_bundle: plan.is_empty(),
+            holds_current: self.holds_current(&plan)?,
+        };
+        match write::decide(ledger::kind(self.it.spec.kind), &seen) {
+            Write::Found(id) => self.record(source, &id, (false, now)),
+            Write::Overwritten(id) => {
+                self.record(source, &id, (false, now));
+                let text = "a later commit changed the values";
+                self.enter(Phase::Failed, Reason::Overwritten.word(), text, now);
+            }
+            Write::Unchanged => {
+                self.record(source, &head.commit_id().to_string(), (true, now));
+                self.wake_flux(source).await;
+            }
+            Write::Foreign => {
+                let text = "the branch was changed, which the stage has not seen yet";
+                self.enter(Phase::Gating, "Foreign", text, now);
+                return Ok(Some(Go::Wait));
+            }
+            Write::Commit => return self.commit(source, (&head, plan), turn).await,
+        }
+        Ok(Some(Go::On))
+    }
+
+    /// Whether the branch holds what the stage runs, as far as the stage knows.
+    fn holds_current(&self, plan: &edit::Plan) -> Result<bool, Stop> {
+        let about = self.need()?;
+        let namespace = self.it.namespace().unwrap_or_default();
+        let Some(current) = self.stage_now().current.map(|it| it.bundle) else { return Ok(false) };
+        let pipe = about.pipe.name_any();
+        let bundles = ledger::bundles(self.stores, &namespace, &pipe);
+        let mut parts = stage::parts(self.stores, &namespace, &pipe);
+        parts.insert(String::new(), stage::form(&about.pipe, self.stores));
+        let held = branch::held(
+            &plan.sites,
+            &Known {
+                pipeline: &pipe,
+                order: about.config.wants.order,
+                bundles: &bundles,
+                parts: &parts,
+                current: Some(&current),
+            },
+        );
+        Ok(held != Held::Nothing && held.name() == Some(current.as_str()))
+    }
+
+    async fn commit(
+        &mut self,
+        source: &Source,
+        (head, plan): (&Snapshot, edit::Plan),
+        turn: &mut Turn,
+    ) -> Result<Option<Go>, Stop> {
+        let now = turn.now();
+        let failed = |why: git::Error| Stop::fail(reason::GIT_OPERATION_FAILED, why);
+        let parent = head.commit_id().to_string();
+        let kept = self.status.intent.as_ref().filter(|it| it.parent == parent);
+        let at = kept.map_or(time(now), |it| it.at.clone());
+        let writes = plan.files.into_iter().map(|(path, bytes)| Edit::Write { path, bytes });
+        let removes = plan.removed.into_iter().map(|path| Edit::Remove { path });
+        let meta = CommitMeta {
+            author: source.author.clone(),
+            committer: source.author.clone(),
+            time: at.0.as_second(),
+            message: self.message()?,
+        };
+        let commit =
+            head.commit(writes.chain(removes).collect(), meta, source.signer.clone()).await;
+        let Some(commit) = commit.map_err(failed)? else {
+            self.record(source, &parent, (true, now));
+            return Ok(Some(Go::On));
+        };
+        let id = commit.id().to_string();
+        self.status.intent = Some(Intent { at, parent, commit: Some(id.clone()) });
+        turn.record(&self.status).await?;
+        if let Some(why) = self.shut(now) {
+            self.enter(Phase::Gating, "GateShut", &why, now);
+            return Ok(Some(Go::On));
+        }
+        match self.push(source, &commit).await? {
+            Push::Landed => {
+                self.record(source, &id, (false, now));
+                self.wake_flux(source).await;
+                Ok(Some(Go::On))
+            }
+            Push::Stale => Ok(None),
+            Push::Refused(why) => {
+                // Whatever the server says: if the head moved, that was it.
+                let again = source.head(false, self.context).await?;
+                if again.commit_id() != head.commit_id() {
+                    return Ok(None);
+                }
+                self.enter(Phase::Failed, Reason::PushRejected.word(), &why, now);
+                Ok(Some(Go::On))
+            }
+        }
+    }
+
+    /// Why the gates that are asked each time are not open any more: asked once more in the step that
+    /// pushes.
+    fn shut(&self, now: Timestamp) -> Option<String> {
+        let step = facts::with(self, now, |state, facts| {
+            // It was looked for just now, under the turn of the branch.
+            facts.searched = true;
+            next(state, facts)
+        });
+        match step.action {
+            Action::Write => None,
+            Action::Enter { message, .. } => Some(message),
+            Action::Wait { blocked_by, .. } => Some(blocked_by),
+            Action::Plan | Action::Ask(_) | Action::Search | Action::Observe | Action::Done => {
+                // Stateful gates were asked before.
+                None
+            }
+        }
+    }
+
+    async fn push(&self, source: &Source, commit: &NewCommit) -> Result<Push, Stop> {
+        let update = Update {
+            reference: source.reference(),
+            target: Some(commit.id()),
+            expected: Expected::Commit(commit.parent()),
+            force: false,
+        };
+        let push = git::Push {
+            commit: commit.clone(),
+            updates: vec![update],
+            options: source.options.clone(),
+        };
+        let pushed = self.context.mirrors.push(&source.remote, push).await;
+        let pushed = pushed.map_err(|why| Stop::fail(reason::GIT_OPERATION_FAILED, why))?;
+        Ok(match pushed.outcomes.into_iter().next() {
+            Some(Outcome::Ok | Outcome::UpToDate) | None => Push::Landed,
+            Some(Outcome::Stale { .. }) => Push::Stale,
+            Some(Outcome::Rejected { reason }) => Push::Refused(reason),
+        })
+    }
+
+    fn message(&self) -> Result<String, Stop> {
+        let about = self.need()?;
+        let namespace = self.it.namespace().unwrap_or_default();
+        let (parts, before) = (about.parts(), self.before());
+        let spec = about.bundle.as_ref().map(|it| it.spec.clone()).unwrap_or_default();
+        let commit = |name: &String| {
+            let status = self.stores.stages.get(&namespace, name)?.status.clone()?;
+            let commit = status.current?.commit?;
+            Some(format!("{name}@{}", commit.get(..7).unwrap_or(&commit)))
+        };
+        let named = self.status.gates.iter().filter(|it| it.kind != "implicit");
+        let gates = named.map(|it| {
+            let state = format!("{:?}", it.state).to_lowercase();
+            let message = it.message.clone().unwrap_or_default();
+            (it.name.clone(), format!("{state}: {message}"))
+        });
+        let approvals = self.status.approvals.iter().filter(|it| it.allowed);
+        let from = about.stage.spec.from.iter().filter_map(|it| commit(&it.stage));
+        let kind = format!("{:?}", self.it.spec.kind);
+        let message = message::Message {
+            uid: &self.it.uid().unwrap_or_default(),
+            pipeline: &about.pipe.name_any(),
+            stage: (&namespace, &self.it.spec.stage),
+            bundle: &self.it.spec.bundle,
+            version: spec.version.as_deref(),
+            kind: &kind,
+            reason: self.it.spec.reason.as_deref(),
+            from: from.collect(),
+            parts: &parts,
+            before: &before,
+            gates: gates.collect(),
+            approvals: approvals.map(|it| format!("{} {}", it.by, it.at.0)).collect(),
+            rolls_back: self.status.rollback_of.as_deref(),
+        };
+        Ok(message.text())
+    }
+
+    /// Asks Flux to look at once; it looks by itself later if that fails.
+    async fn wake_flux(&self, source: &Source) {
+        let (namespace, name) = &source.repository;
+        let api: Api<GitRepository> = Api::namespaced(self.context.client.clone(), namespace);
+        let commit = self.status.commits.last().map(|it| it.sha.as_str()).unwrap_or_default();
+        let patch = json!({"metadata": {"annotations": {
+            api::meta::REQUESTED_AT: format!("promotion/{}/{commit}", self.it.name_any()),
+        }}});
+        let params =
+            PatchParams { field_manager: Some(CONTROLLER.into()), ..PatchParams::default() };
+        if let Err(why) = api.patch(name, &params, &Patch::Merge(patch)).await {
+            tracing::debug!(%why, namespace, name, "cannot ask for a reconciliation");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! How a stage stands, and what people are told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use api::{
+    meta::{Status as _, time},
+    promotion::{self as v1, HistoryEntry, Observed, Skipped, Stage, StageCandidate, StageStatus},
+    reason,
+};
+use controller::{Claim, Event, Reference, Turn, Verdict};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use pipeline::{choice, stage::Decision};
+
+use super::{Asked, StageReconciler, View, see::Seen, state};
+use crate::{
+    deploy::{self, Eyes, Standing},
+    ledger, pipe,
+};
+
+/// How many ended promotions and skipped bundles are told.
+const KEPT: usize = 20;
+
+/// What a report is made of.
+pub(super) struct Report<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) view: &'a View,
+    pub(super) seen: &'a Seen,
+    pub(super) decision: Decision,
+    pub(super) asked: Asked,
+    pub(super) now: Timestamp,
+}
+
+/// Whether a change of a stage matters to itself and to those that it feeds.
+pub(super) fn matters(before: Option<&Stage>, after: Option<&Stage>) -> bool {
+    let shown = |it: Option<&Stage>| {
+        let status = it.and_then(|it| it.status.clone()).unwrap_or_default();
+        let annotation = |key: &str| it.and_then(|it| it.annotations().get(key).cloned());
+        let asked = [v1::RESUME_AT, v1::HOLD, v1::VERIFY_AT].map(annotation);
+        let current = status.current.map(|it| (it.bundle, it.promotion));
+        let generation = it.and_then(|it| it.metadata.generation);
+        (generation, asked, current, status.healthy_since, status.hold)
+    };
+    shown(before) != shown(after)
+}
+
+impl Report<'_> {
+    pub(super) async fn make(
+        self,
+        it: &StageReconciler,
+        turn: &mut Turn,
+        every: Duration,
+    ) -> controller::Report<StageReconciler> {
+        let mut status = self.stage.status.clone().unwrap_or_default();
+        let events = self.events(&status);
+        self.fill(&mut status);
+        let (healthy, wake_on) = self.health(it).await;
+        let until = self.next_change();
+        status.next_transition = until.map(time);
+        self.conditions(&mut status, turn, &healthy);
+        let next = pipe::park(wake_on, until, every, self.now);
+        let verdict = self.verdict(&mut status, turn, next);
+        let mut report = controller::Report::new(status, verdict);
+        report.events = events;
+        report
+    }
+
+    fn fill(&self, status: &mut StageStatus) {
+        let bundles = &self.view.bundles;
+        state::write(&self.decision.state, bundles, status);
+        status.handled.clone_from(&self.asked.handled);
+        let version = |name: &str| {
+            bundles.iter().find(|it| it.name == name).and_then(|it| it.version.clone())
+        };
+        let ended = self.decision.ended.iter().rev().map(|it| HistoryEntry {
+            promotion: it.name.clone(),
+            bundle: it.bundle.clone(),
+            version: version(&it.bundle),
+            kind: ledger::kind_word(it.kind),
+            phase: ledger::phase_word(it.phase),
+            reason: Some(it.reason.clone()).filter(|it| !it.is_empty()),
+            commit: it.written.clone(),
+            finished_at: time(it.finished.unwrap_or(self.now)),
+        });
+        status.history = ended.chain(std::mem::take(&mut status.history)).take(KEPT).collect();
+        let skipped = self.decision.skipped.iter().map(|(name, reason)| Skipped {
+            bundle: name.clone(),
+            version: version(name),
+            reason: reason.clone(),
+            at: time(self.now),
+        });
+        let skipped: Vec<Skipped> = skipped.collect();
+        status.skipped.retain(|it| !skipped.iter().any(|new| new.bundle == it.bundle));
+        status.skipped =
+            skipped.into_iter().chain(std::mem::take(&mut status.skipped)).take(KEPT).collect();
+        status.candidate = self.candidate(&version);
+        if self.seen.commit.is_some() {
+            status.observed_commit.clone_from(&self.seen.commit);
+            status.observed = self.observed();
+        }
+    }
+
+    fn candidate(&self, version: &dyn Fn(&str) -> Option<String>) -> Option<StageCandidate> {
+        let choice = &self.view.choice;
+        let current = self.decision.state.current.as_ref().map(|it| &it.bundle);
+        let name = choice.prospect.as_ref().filter(|it| Some(*it) != current)?;
+        let verdict = choice.verdicts.iter().find(|it| it.bundle == *name)?;
+        let obstacles: Vec<String> = verdict.obstacles.iter().map(ToString::to_string).collect();
+        let hold = self.decision.state.hold.as_ref().map(|it| format!("held: {}", it.reason));
+        let manual = (!self.view.config.auto).then(|| "promote is Manual".to_owned());
+        let blocked =
+            obstacles.into_iter().chain(hold).chain(manual).collect::<Vec<_>>().join("; ");
+        Some(StageCandidate {
+            bundle: name.clone(),
+            version: version(name),
+            gates: Vec::new(),
+            blocked_by: Some(blocked).filter(|it| !it.is_empty()),
+        })
+    }
+
+    fn observed(&self) -> Vec<Observed> {
+        let mut all: BTreeMap<&str, &str> = BTreeMap::new();
+        for site in &self.seen.sites {
+            all.entry(&site.component).or_insert(&site.value);
+        }
+        let observed = |(component, head): (&str, &str)| Observed {
+            component: component.to_owned(),
+            head: head.to_owned(),
+            applied: None,
+        };
+        all.into_iter().map(observed).collect()
+    }
+
+    /// What is wrong with what runs the stage, and what tells that it changed.
+    async fn health(&self, it: &StageReconciler) -> (Result<(), String>, Vec<Reference>) {
+        let pipe = &self.view.pipe;
+        let Ok(targets) = deploy::targets(self.stage, pipe, &it.stores) else {
+            return (Err("deploy.health cannot be seen".to_owned()), Vec::new());
+        };
+        let namespace = self.stage.namespace().unwrap_or_default();
+        let account = pipe.spec.service_account_name.as_deref();
+        let current = self.decision.state.current.clone().unwrap_or_default();
+        let eyes = Eyes {
+            host: &it.host,
+            client: deploy::as_account(&it.context.client, &namespace, account),
+            now: self.now,
+            context: deploy::commit_context(
+                current.commit.as_deref(),
+                &current.bundle,
+                serde_json::Value::Null,
+            ),
+        };
+        let mut wrong = Vec::new();
+        for target in &targets {
+            match eyes.look(target).await.standing {
+                Standing::Healthy => {}
+                Standing::Waiting(why) | Standing::Failed(why) => wrong.push(why),
+            }
+        }
+        if targets.is_empty() {
+            wrong.push("no Kustomization applies the stage's paths; see deploy.health".to_owned());
+        }
+        let references = targets.iter().map(deploy::Target::reference).collect();
+        (if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }, references)
+    }
+
+    fn next_change(&self) -> Option<Timestamp> {
+        let freezes = self.view.freezes.iter().filter_map(|it| it.next_change(self.now));
+        let all = freezes.chain(self.view.choice.next_change);
+        all.filter(|at| *at > self.now).min()
+    }
+
+    fn frozen(&self) -> Option<&str> {
+        let active = self.view.freezes.iter().find(|it| it.is_active(self.now));
+        active.map(|it| it.why.as_str())
+    }
+
+    fn conditions(&self, status: &mut StageStatus, turn: &Turn, healthy: &Result<(), String>) {
+        status.healthy_since = match healthy {
+            Ok(()) => status.healthy_since.clone().or_else(|| Some(time(self.now))),
+            Err(_) => None,
+        };
+        let mut all = turn.conditions_of(status);
+        let message = healthy.as_ref().err().map_or("all that runs it is healthy", String::as_str);
+        let (is, why) = match healthy {
+            Ok(()) => ("True", "Healthy"),
+            Err(_) => ("False", "NotHealthy"),
+        };
+        all.set(Claim { kind: "Healthy", status: is, reason: why, message });
+        let cause = self.decision.state.hold.as_ref();
+        let held = cause.map(|it| (format!("{:?}", it.kind), format!("{}: {}", it.by, it.reason)));
+        let frozen = self.frozen().map(|it| ("Frozen".to_owned(), it.to_owned()));
+        let drift = "the branch holds something else than the stage should run";
+        let drifted = self.decision.drifted.then(|| ("Drifted".to_owned(), drift.to_owned()));
+        for (kind, it) in [("Held", held), ("Frozen", frozen), ("Drifted", drifted)] {
+            match it {
+                Some((reason, message)) => {
+                    all.set(Claim { kind, status: "True", reason: &reason, message: &message });
+                }
+                None => all.remove(kind),
+            }
+        }
+        *status.conditions_mut() = all.list;
+    }
+
+    fn verdict(
+        &self,
+        status: &mut StageStatus,
+        turn: &mut Turn,
+        next: controller::Next,
+    ) -> Verdict {
+        let state = &self.decision.state;
+        let runs = state.current.as_ref().map_or_else(
+            || "runs nothing yet".to_owned(),
+            |it| {
+                let version = self.view.bundles.iter().find(|known| known.name == it.bundle);
+                let version = version.and_then(|it| it.version.clone()).unwrap_or_default();
+                format!("runs {version} ({})", it.bundle)
+            },
+        );
+        let failed = state.current.as_ref().is_some_and(|it| {
+            it.verified.is_none() && it.promotion.is_some() && state.turn.is_none()
+        });
+        let phase = if self.decision.drifted {
+            "Drifted"
+        } else if state.turn.is_some() {
+            "Promoting"
+        } else if failed {
+            "Failed"
+        } else if state.hold.is_some() {
+            "Held"
+        } else if self.frozen().is_some() {
+            "Frozen"
+        } else if state.current.is_none() {
+            "Adopting"
+        } else {
+            "Steady"
+        };
+        status.phase = Some(phase.to_owned());
+        match phase {
+            "Promoting" => {
+                let text = format!("{runs}; {}", state.turn.as_deref().unwrap_or_default());
+                turn.note(format!("promoting: {text}"));
+                turn.doubt(&text);
+                Verdict::Pending { next }
+            }
+            "Drifted" => Verdict::Wait { reason: reason::DRIFTED, message: runs, next },
+            "Failed" => Verdict::Wait { reason: reason::PROMOTION_FAILED, message: runs, next },
+            _ => Verdict::Ready { reason: reason::SUCCEEDED, message: runs, next },
+        }
+    }
+
+    fn events(&self, before: &StageStatus) -> Vec<Event> {
+        let mut events = Vec::new();
+        let decision = &self.decision;
+        let held = |it: &v1::Hold| it.reason.clone();
+        if let Some(hold) = &decision.state.hold
+            && before.hold.as_ref().map(held).as_ref() != Some(&hold.reason)
+        {
+            let text = format!("held by {}: {}", hold.by, hold.reason);
+            events.push(Event::info(reason::STAGE_HELD, text));
+        }
+        for (name, why) in &decision.skipped {
+            events.push(Event::info(reason::BUNDLE_SKIPPED, format!("{name}: {why}")));
+        }
+        if let Some(new) = decision.create.as_ref().filter(|it| it.rollback_of.is_some()) {
+            let text = format!("{} brings {} back: {}", new.name, new.bundle, new.reason);
+            events.push(Event::error(reason::ROLLED_BACK, text));
+        }
+        let drifted = before.condition("Drifted").is_some();
+        if decision.drifted && !drifted {
+            let text = "the branch holds something else than the stage should run";
+            events.push(Event::error(reason::DRIFTED, text));
+        }
+        events
+    }
+}
+
+/// How upstream lets a bundle through, as a gate.
+pub(crate) fn standing(it: choice::Standing) -> Result<String, (String, Option<Timestamp>)> {
+    match it {
+        choice::Standing::Passed(text) => Ok(text),
+        choice::Standing::Unverified(why) => Err((why, None)),
+        choice::Standing::Soaking(why, until) => Err((why, until)),
+    }
+}

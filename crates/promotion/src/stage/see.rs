@@ -1,0 +1,161 @@
+//! What a stage's branch holds, read so that it fits what is known of its promotions.
+
+use std::time::Duration;
+
+use api::{promotion::Stage, reason};
+use controller::{Stop, Turn};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt as _;
+use pipeline::stage::{Attempt, Branch};
+use setters::stage::{Reason, Site};
+
+use super::StageReconciler;
+use crate::{
+    branch::{self, Held, Known, Values},
+    ledger,
+};
+
+/// How often the branch is read again because a promotion moved meanwhile.
+const TRIES: usize = 3;
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) branch: Branch,
+    pub(super) held: Held,
+    pub(super) sites: Vec<Site>,
+    pub(super) commit: Option<String>,
+}
+
+/// What was read last, to be used again while nothing changed.
+#[derive(Debug, Clone, Default)]
+struct Memo(Option<Read>);
+
+/// What a reading holds for: the promotions, the generation of the spec, the GitRepository's revision.
+type Key = (Vec<Attempt>, Option<i64>, Option<String>);
+
+#[derive(Debug, Clone)]
+struct Read {
+    key: Key,
+    at: Timestamp,
+    commit: String,
+    author: String,
+    sites: Vec<Site>,
+}
+
+/// Reads the branch, unless nothing can have changed since it was read last.
+pub(super) async fn branch(
+    it: &StageReconciler,
+    stage: &Stage,
+    turn: &mut Turn,
+    every: Duration,
+) -> Result<Seen, Stop> {
+    // What cannot be right stalls before anything is fetched.
+    let view = it.view(stage, turn.now())?;
+    let (namespace, name) = (stage.namespace().unwrap_or_default(), stage.name_any());
+    for _ in 0..TRIES {
+        let attempts = ledger::attempts(&it.stores, &namespace, &name);
+        let key = (attempts.clone(), stage.metadata.generation, revision(it, stage, &view.pipe));
+        let read = match remembered(turn, &key, every) {
+            Some(read) => read,
+            None => fresh(it, stage, &view.pipe, (key, turn.now())).await?,
+        };
+        if ledger::attempts(&it.stores, &namespace, &name) != attempts {
+            continue;
+        }
+        turn.memo::<Memo>().0 = Some(read.clone());
+        return Ok(seen(it, stage, &view, read, attempts));
+    }
+    Ok(Seen {
+        attempts: ledger::attempts(&it.stores, &namespace, &name),
+        branch: Branch::Unknown,
+        held: Held::Nothing,
+        sites: Vec::new(),
+        commit: None,
+    })
+}
+
+/// The revision that the GitRepository has: a new one says that the branch has moved.
+fn revision(
+    it: &StageReconciler,
+    stage: &Stage,
+    pipe: &api::promotion::Pipeline,
+) -> Option<String> {
+    let (namespace, name) = branch::repository_key(stage, pipe)?;
+    let repository = it.stores.repositories.get(&namespace, &name)?;
+    Some(repository.status.as_ref()?.artifact.as_ref()?.revision.clone())
+}
+
+fn remembered(turn: &mut Turn, key: &Key, every: Duration) -> Option<Read> {
+    let (now, requested) = (turn.now(), turn.is_requested());
+    let read = turn.memo::<Memo>().0.clone().filter(|it| it.key == *key && !requested)?;
+    let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+    let old = read.at.saturating_add(every).is_ok_and(|end| end <= now);
+    // One that found the branch changed waits for it to be seen.
+    let waited_for = key.0.iter().any(|it| it.reason == "Foreign" && !it.phase.is_terminal());
+    (!old && !waited_for).then_some(read)
+}
+
+async fn fresh(
+    it: &StageReconciler,
+    stage: &Stage,
+    pipe: &api::promotion::Pipeline,
+    (key, now): (Key, Timestamp),
+) -> Result<Read, Stop> {
+    let source = branch::source(stage, pipe, &it.stores, &it.context).await?;
+    let head = source.head(false, &it.context).await?;
+    let failed = |why: String| Stop::stall(reason::INVALID_PATH, why);
+    let reader = branch::to_setters(stage, pipe, &Values::default(), &it.stores).map_err(failed)?;
+    let plan = branch::plan(&head, reader, &it.context).await?;
+    if let Some(problem) = plan.problems.iter().find(|it| it.reason == Reason::NoMarkers) {
+        return Err(Stop::stall(reason::NO_MARKERS, problem));
+    }
+    let author = head.author().await.map(|it| it.name).unwrap_or_default();
+    let commit = head.commit_id().to_string();
+    Ok(Read { key, at: now, commit, author, sites: plan.sites })
+}
+
+fn seen(
+    it: &StageReconciler,
+    stage: &Stage,
+    view: &super::View,
+    read: Read,
+    attempts: Vec<Attempt>,
+) -> Seen {
+    let namespace = stage.namespace().unwrap_or_default();
+    let held = held(it, stage, view, &namespace, &read.sites);
+    let branch = match held.name() {
+        None => Branch::Unmarked,
+        Some(name) => Branch::Holds {
+            bundle: name.to_owned(),
+            commit: read.commit.clone(),
+            author: read.author,
+        },
+    };
+    Seen { attempts, branch, held, sites: read.sites, commit: Some(read.commit) }
+}
+
+fn held(
+    it: &StageReconciler,
+    stage: &Stage,
+    view: &super::View,
+    namespace: &str,
+    sites: &[Site],
+) -> Held {
+    let pipe = view.pipe.name_any();
+    let mut parts = super::parts(&it.stores, namespace, &pipe);
+    // Under a name that no bundle can have.
+    parts.insert(String::new(), super::form(&view.pipe, &it.stores));
+    let current = stage.status.as_ref().and_then(|it| it.current.as_ref());
+    branch::held(
+        sites,
+        &Known {
+            pipeline: &pipe,
+            order: view.config.wants.order,
+            bundles: &view.bundles,
+            parts: &parts,
+            current: current.map(|it| it.bundle.as_str()),
+        },
+    )
+}
