@@ -29,7 +29,7 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
 
 impl Environment {
     /// A variable that is set and not empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
@@ -60,6 +60,8 @@ pub struct Endpoints {
     pub gcp_metadata: Option<Url>,
     /// Google's security token service, else `https://sts.googleapis.com`.
     pub gcp_sts: Option<Url>,
+    /// Google's token endpoint, else what the key of a service account names.
+    pub gcp_token: Option<Url>,
     /// Google's service account credentials, else `https://iamcredentials.googleapis.com`.
     pub gcp_iam: Option<Url>,
     /// Microsoft Entra, else `AZURE_AUTHORITY_HOST`, else `https://login.microsoftonline.com`.

@@ -1,4 +1,4 @@
-//! Access tokens of AWS, Google Cloud and Azure for registries and Git.
+//! Access tokens of AWS, Google Cloud and Azure for registries, key services and Git.
 //!
 //! ```text
 //!  identity of this process ┐                        ┌ ECR GetAuthorizationToken
@@ -33,13 +33,17 @@ mod environment;
 mod error;
 mod exchange;
 mod gcp;
+mod jwt;
 mod login;
 mod observer;
+mod own;
 mod provider;
 
+pub use aws::{AwsKey, Signature};
 pub use cache::{Cache, CacheOptions, Clock};
 pub use environment::{Endpoints, Environment};
 pub use error::Error;
-pub use login::{Cloud, Identity, Login, Request, ServiceAccount, TokenSource};
+pub use login::{Bearer, Cloud, Identity, Login, Request, ServiceAccount, Token, TokenSource};
 pub use observer::{InvolvedObject, Observer};
+pub use own::{GoogleKey, OwnIdentity, Proof};
 pub use provider::Provider;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::cache::{Cache, CacheOptions, Clock};
 use crate::provider::registry_of;
-use crate::{Endpoints, Environment, Error, InvolvedObject, Provider, aws, azure, gcp};
+use crate::{AwsKey, Endpoints, Environment, Error, InvolvedObject, Provider, aws, azure, gcp};
 
 /// Asks the providers, and remembers what they said; cheap to clone.
 #[derive(Clone)]
@@ -117,9 +117,18 @@ pub(crate) enum Access {
 
 /// A token and how long it is good for.
 #[derive(Clone)]
-pub(crate) struct Bearer {
-    pub(crate) token: String,
-    pub(crate) expires_at: Timestamp,
+pub struct Bearer {
+    /// What goes after `Bearer` in the header.
+    pub token: String,
+    /// Good until then.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for Bearer {
+    /// Shows no token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bearer(until {})", self.expires_at)
+    }
 }
 
 /// All that an access token depends on.
@@ -171,18 +180,7 @@ impl Cloud {
     pub async fn login(&self, request: &Request<'_>) -> Result<Login, Error> {
         request.provider.check(request.repository)?;
         let inner = &*self.0;
-        let options = |proxy: Proxy| Options { proxy, ..Options::default() };
-        let client = |proxy: Proxy| {
-            inner.pool.client(&options(proxy)).map_err(|source| Error::Http {
-                operation: "cannot reach the cloud provider",
-                source,
-            })
-        };
-        let context = Context {
-            place: &inner.place,
-            client: client(request.proxy.clone())?,
-            direct: client(Proxy::Direct)?,
-        };
+        let context = self.context(request.proxy)?;
         let registry = registry_of(request.repository);
         let target = match request.provider {
             Provider::Aws => aws::Registry::parse(registry)?.region().to_owned(),
@@ -205,6 +203,53 @@ impl Cloud {
         let doing = "failed to create artifact registry credentials";
         login.await.map_err(|error: Error| error.during(doing))
     }
+
+    /// A token for a service of the provider: for AWS a key for the region `target`, for Azure a
+    /// token with the scope `target`, for Google one for everything the identity may do. The
+    /// repository of the request is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] when the identity is not set up; the others when the provider
+    /// cannot be reached or refuses.
+    pub async fn token(&self, request: &Request<'_>, target: &str) -> Result<Token, Error> {
+        let inner = &*self.0;
+        let context = self.context(request.proxy)?;
+        let target = if request.provider == Provider::Gcp { "" } else { target };
+        let key = access_key(request, target, &context).await?;
+        let (clock, fetch) = (&inner.place.clock, fetch(request, &key, &context));
+        let access = inner.access.get_or_fetch(&key, clock, fetch).await?;
+        Ok(match access {
+            Access::Aws(credentials) => Token::Aws(AwsKey(credentials)),
+            Access::Bearer(bearer) => Token::Bearer(bearer),
+        })
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// Connections to the provider, through a proxy if there is one.
+    pub(crate) fn context(&self, proxy: &Proxy) -> Result<Context<'_>, Error> {
+        let inner = &*self.0;
+        let client = |proxy: Proxy| {
+            let options = Options { proxy, ..Options::default() };
+            inner.pool.client(&options).map_err(|source| Error::Http {
+                operation: "cannot reach the cloud provider",
+                source,
+            })
+        };
+        let (client, direct) = (client(proxy.clone())?, client(Proxy::Direct)?);
+        Ok(Context { place: &inner.place, client, direct })
+    }
+}
+
+/// What a service of a provider wants to see.
+#[derive(Debug, Clone)]
+pub enum Token {
+    /// A key that signs requests to AWS.
+    Aws(AwsKey),
+    /// A bearer token of Azure or Google.
+    Bearer(Bearer),
 }
 
 /// Works out who is asking, without asking for a token.

@@ -193,7 +193,7 @@ async fn instance(context: &Context<'_>) -> Result<Credentials, Error> {
     document.credentials(METADATA)
 }
 
-fn time(operation: &'static str, text: &str) -> Result<Timestamp, Error> {
+pub(super) fn time(operation: &'static str, text: &str) -> Result<Timestamp, Error> {
     text.parse().map_err(|_| Error::Answer {
         operation,
         reason: format!("unreadable expiration time '{text}'"),

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod ecr;
+mod key;
 mod sigv4;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use regex::Regex;
 
 pub(crate) use credentials::{of_account, of_process};
 pub(crate) use ecr::registry_login;
+pub use key::{AwsKey, Signature};
 
 use crate::Error;
 

@@ -56,6 +56,39 @@ impl Signing<'_> {
         added
     }
 
+    /// The query of a presigned `GET` of the caller's identity from `host` that must be sent with
+    /// `headers`, which are lower case and sorted behind `host`.
+    pub(super) fn presigned(&self, host: &str, headers: &[(&str, &str)]) -> String {
+        let time = self.now.to_zoned(TimeZone::UTC);
+        let date = time.strftime("%Y%m%d").to_string();
+        let stamp = time.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let scope = format!("{date}/{}/{}/aws4_request", self.region, self.service);
+        let all: Vec<(&str, &str)> =
+            [("host", host)].into_iter().chain(headers.iter().copied()).collect();
+        let names = all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+        let lines: Vec<String> =
+            all.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        let lines = lines.join("\n");
+        let credential = format!("{}/{scope}", self.credentials.key_id);
+        let mut query = vec![
+            ("Action", "GetCallerIdentity"),
+            ("Version", "2011-06-15"),
+            ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+            ("X-Amz-Credential", &credential),
+            ("X-Amz-Date", &stamp),
+            ("X-Amz-Expires", "900"),
+        ];
+        query.extend(self.credentials.session.as_deref().map(|it| ("X-Amz-Security-Token", it)));
+        query.push(("X-Amz-SignedHeaders", &names));
+        let query: Vec<String> =
+            query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let query = query.join("&");
+        let canonical = format!("GET\n/\n{query}\n{lines}\n\n{names}\n{}", sha256(b""));
+        let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", sha256(canonical.as_bytes()));
+        let signature = hex(self.key(&date).sign(text.as_bytes()).as_ref());
+        format!("{query}&X-Amz-Signature={signature}")
+    }
+
     fn key(&self, date: &str) -> Signer {
         let start = Signer::new(format!("AWS4{}", self.credentials.secret).as_bytes());
         [date, self.region, self.service, "aws4_request"]
@@ -96,6 +129,17 @@ fn canonical(url: &Url, headers: &HeaderMap, body: &[u8]) -> (String, String) {
 fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+/// RFC 3986: everything but unreserved characters is escaped.
+fn escaped(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {

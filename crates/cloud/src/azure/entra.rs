@@ -13,7 +13,7 @@ use url::Url;
 use super::identity;
 use crate::environment::{endpoint, read_file};
 use crate::login::{Bearer, Context, ServiceAccount};
-use crate::{Error, exchange};
+use crate::{Error, Proof, exchange, jwt};
 
 const ENTRA: &str = "Microsoft Entra token request";
 const MANAGED: &str = "managed identity token request";
@@ -79,9 +79,50 @@ async fn entra(
     context: &Context<'_>,
 ) -> Result<Bearer, Error> {
     let host = context.place.environment.get("AZURE_AUTHORITY_HOST");
+    let url = token_address(tenant, host, context)?;
+    granted((url, client), proof, scope, context).await
+}
+
+/// Where Microsoft Entra gives out the tokens of a tenant; `host` is the authority, if it is not the
+/// public one.
+fn token_address(tenant: &str, host: Option<&str>, context: &Context<'_>) -> Result<Url, Error> {
     let host = host.unwrap_or("https://login.microsoftonline.com/");
     let mut url = endpoint(context.place.endpoints.azure_authority.as_ref(), host)?;
     push(&mut url, &[tenant, "oauth2", "v2.0", "token"])?;
+    Ok(url)
+}
+
+/// The token of an identity whose proof somebody else keeps.
+pub(crate) async fn with_proof(
+    (tenant, client): (&str, &str),
+    authority: Option<&str>,
+    proof: &Proof,
+    (scope, context): (&str, &Context<'_>),
+) -> Result<Bearer, Error> {
+    let url = token_address(tenant, authority, context)?;
+    match proof {
+        Proof::Secret(secret) => {
+            granted((url, client), &[("client_secret", secret)], scope, context).await
+        }
+        Proof::Certificate { pem, send_chain } => {
+            // What Entra is told is its public address, wherever that is reached.
+            let host = authority.unwrap_or("https://login.microsoftonline.com/");
+            let audience = format!("{}/{tenant}/oauth2/v2.0/token", host.trim_end_matches('/'));
+            let now = (context.place.clock)();
+            let assertion = jwt::of_certificate((pem, *send_chain), (client, &audience), now)?;
+            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            let proof = [("client_assertion", assertion.as_str()), ("client_assertion_type", kind)];
+            granted((url, client), &proof, scope, context).await
+        }
+    }
+}
+
+async fn granted(
+    (url, client): (Url, &str),
+    proof: &[(&str, &str)],
+    scope: &str,
+    context: &Context<'_>,
+) -> Result<Bearer, Error> {
     let mut fields = vec![("client_id", client), ("grant_type", "client_credentials")];
     fields.extend_from_slice(proof);
     fields.push(("scope", scope));
@@ -92,7 +133,7 @@ async fn entra(
 }
 
 /// The identity of the machine, or the one called `client` of several.
-async fn managed(
+pub(crate) async fn managed(
     client: Option<&str>,
     scope: &str,
     context: &Context<'_>,

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 pub(crate) use acr::registry_login;
-pub(crate) use entra::{of_account, of_process};
+pub(crate) use entra::{managed, of_account, of_process, with_proof};
 
 use crate::Error;
 use crate::environment::read_file;
