@@ -243,7 +243,8 @@ fn show<K: Object>(metrics: &Metrics, kind: &str, change: &Change<K>) {
     shown.condition(READY, ready.map_or("Unknown", |ready| &ready.status));
 }
 
-/// Lets an object run if it changed in a way that matters: generation, request, deletion.
+/// Lets an object run if it changed in a way that matters: generation, request, deletion, or an
+/// annotation by which it refers to others.
 fn follow<R: Reconcile>(board: &Board, reconciler: &R, change: &Change<R::Resource>) {
     let Some(new) = &change.new else {
         board.forget(&change.key);
@@ -265,7 +266,14 @@ fn follow<R: Reconcile>(board: &Board, reconciler: &R, change: &Change<R::Resour
         }
         board.refer(&change.key, reconciler.references(new));
         board.supersede(&change.key);
-    } else if old.annotations().get(REQUESTED_AT) != new.annotations().get(REQUESTED_AT) {
+        return;
+    }
+    // What an object refers to may also follow from its annotations and its status.
+    let references = reconciler.references(new);
+    let is_asked = old.annotations().get(REQUESTED_AT) != new.annotations().get(REQUESTED_AT)
+        || (old.annotations() != new.annotations() && reconciler.references(old) != references);
+    board.refer(&change.key, references);
+    if is_asked {
         board.add(&change.key, Urgency::Soon);
     }
 }
