@@ -11,9 +11,12 @@
 //!
 //! It knows neither Git's wire (`git`) nor how artifacts are kept (`artifact`).
 
+mod account;
+pub mod base;
 mod fetch;
 pub mod helm_release;
 pub mod kustomization;
+mod remote;
 pub mod source;
 mod target;
 

@@ -14,7 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 
 /// How long a request to another cluster may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which cluster an object goes to, and as whom it acts there.
 pub(crate) struct Wanted<'a> {
@@ -73,6 +73,19 @@ impl Wanted<'_> {
         kinds: &Arc<Kinds>,
     ) -> Result<Target, Unreachable> {
         let remote = self.remote(client).await?;
+        self.seen_in(remote, client, kinds)
+    }
+
+    /// The cluster of `remote`, else that of `client`, seen as the account.
+    ///
+    /// # Errors
+    /// An account whose name is none.
+    pub(crate) fn seen_in(
+        &self,
+        remote: Option<Client>,
+        client: &Client,
+        kinds: &Arc<Kinds>,
+    ) -> Result<Target, Unreachable> {
         let is_remote = remote.is_some();
         let client = remote.unwrap_or_else(|| client.clone());
         let client = match &self.account {
@@ -98,10 +111,8 @@ impl Wanted<'_> {
     async fn remote(&self, client: &Client) -> Result<Option<Client>, Unreachable> {
         let Some(reference) = self.kube_config else { return Ok(None) };
         let Some(from) = &reference.secret_ref else {
-            return Err(Unreachable::Other(
-                "spec.kubeConfig.configMapRef is not supported yet; use spec.kubeConfig.secretRef"
-                    .into(),
-            ));
+            let why = "spec.kubeConfig must name a Secret here";
+            return Err(Unreachable::Other(why.to_owned()));
         };
         let name = format!("{}/{}", self.namespace, from.name);
         let data = secret::read(client, &self.namespace, &from.name).await;

@@ -11,10 +11,12 @@ use cloud::{CacheOptions, Cloud, Endpoints, Environment};
 use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
 use http_client::Pool;
+use kms::ProcessVault;
 use kube::{Client, api::ApiResource};
 use promotion::{BundleReconciler, PipelineReconciler, PromotionReconciler, StageReconciler};
 use reconciler::{
     Fetcher,
+    base::Bases,
     helm_release::{self, HelmReleaseReconciler},
     kustomization::{self, KustomizationReconciler},
     source::{
@@ -208,6 +210,7 @@ struct Shared {
     host: Host,
     pool: Pool,
     now: cloud::Clock,
+    environment: Environment,
     cloud: Cloud,
     tokens: CacheOptions,
     writers: repository::Writers,
@@ -225,7 +228,7 @@ impl Shared {
         let counter = Arc::new(Counter(host.metrics().clone()));
         let tokens = CacheOptions { observer: Some(counter), ..setup.tokens.clone() };
         let cloud = Cloud::new(
-            environment,
+            environment.clone(),
             Endpoints::default(),
             pool.clone(),
             tokens.clone(),
@@ -233,7 +236,8 @@ impl Shared {
         );
         let (mirrors, store) = (OnceCell::new(), OnceCell::new());
         let (registry, writers) = (OnceCell::new(), repository::Writers::default());
-        Self { host: host.clone(), pool, now, cloud, tokens, writers, mirrors, store, registry }
+        let host = host.clone();
+        Self { host, pool, now, environment, cloud, tokens, writers, mirrors, store, registry }
     }
 
     fn source(&self, setup: &Setup) -> Result<source::Context> {
@@ -277,6 +281,9 @@ impl Shared {
             client: self.host.client().clone(),
             fetcher: self.fetcher(setup)?,
             kinds: Arc::default(),
+            cloud: self.cloud.clone(),
+            key_services: self.key_services(),
+            bases: Bases::new(self.mirrors(setup)?, self.pool.clone()),
             options: Arc::new(setup.kustomization.clone()),
         })
     }
@@ -289,6 +296,12 @@ impl Shared {
             templates: Arc::new(Machine),
             options: Arc::new(setup.helm_release.clone()),
         })
+    }
+
+    fn key_services(&self) -> kms::Services {
+        let vault = ProcessVault::of(&self.environment);
+        let (cloud, pool) = (self.cloud.clone(), self.pool.clone());
+        kms::Services::new(cloud, pool, kms::Endpoints::default(), vault)
     }
 
     /// The artifacts, which all controllers have in common.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::act::{Scene, wait_for};
 use super::run::{End, HEALTHY, Run, timeout};
 use super::source::Found;
+use super::unaffected::{Last, Made};
 use super::{Memo, health};
 
 /// What is left to do of a run that waits for health: nothing is rendered or applied again for it.
@@ -27,6 +28,8 @@ pub(super) struct Waiting {
     /// Whether something was changed.
     drifted: bool,
     was_healthy: bool,
+    /// What the next revision is held against.
+    made: Option<Made>,
 }
 
 impl Waiting {
@@ -35,6 +38,7 @@ impl Waiting {
         turn: &Turn,
         found: &Found,
         (digest, entries, drifted): (String, Vec<Entry>, bool),
+        made: Option<Made>,
     ) -> Self {
         let was = run.status.condition(HEALTHY).is_some_and(|healthy| healthy.status == "True");
         Self {
@@ -47,6 +51,7 @@ impl Waiting {
             started: run.started,
             drifted,
             was_healthy: was,
+            made,
         }
     }
 
@@ -61,6 +66,12 @@ impl Waiting {
 
     pub(super) fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The run as it is remembered when it ends well.
+    pub(super) fn last(&self, run: &Run<'_>, turn: &Turn) -> Last {
+        let built = (self.digest.clone(), self.entries.clone());
+        Last::new(run, turn, built, (self.made.clone(), self.started))
     }
 
     pub(super) fn started(&self) -> Timestamp {
@@ -87,9 +98,12 @@ pub(super) async fn check(
     }
     let message = run.progress("Running health checks");
     turn.note(message.clone());
-    begin(run, turn, &message);
     let now = scene.host.clock().now();
     let judgement = health::judge(scene.judge(now), &waiting.entries).await;
+    if run.is_quiet && waiting.was_healthy && judgement.is_good() {
+        return Ok(());
+    }
+    begin(run, turn, &message);
     let since = run.status.condition(HEALTHY).map_or(now, |it| it.last_transition_time.0);
     let deadline = since.saturating_add(timeout(run.it)).unwrap_or(now);
     let took = now.duration_since(since).try_into().unwrap_or_default();

@@ -5,6 +5,7 @@ use api::meta::{DependencyReference, READY, Status as _};
 use controller::{Reference, Store};
 use expression::Expression;
 use kube::ResourceExt as _;
+use serde_json::Value;
 
 use super::Options;
 use super::source::namespace_of;
@@ -16,6 +17,8 @@ pub(super) enum Unmet {
     Waiting(String),
     /// An expression can never be evaluated.
     Expression(String),
+    /// The list of dependencies cannot be read.
+    Malformed(String),
 }
 
 /// Checks all dependencies in order.
@@ -38,7 +41,7 @@ pub(super) fn check(
         })?;
         let expression = dependency.ready_expr.as_deref().filter(|expr| !expr.is_empty());
         if let Some(expression) = expression {
-            evaluate(it, expression, &found)?;
+            evaluate(it, expression, &as_value(&found))?;
             if !options.additive_cel_dependency_check {
                 continue;
             }
@@ -95,18 +98,27 @@ fn is_ready(
     Ok(())
 }
 
+fn as_value(it: &Kustomization) -> Value {
+    serde_json::to_value(it).unwrap_or_default()
+}
+
 /// Whether an expression over both objects says that the dependency is ready.
-fn evaluate(it: &Kustomization, expression: &str, dependency: &Kustomization) -> Result<(), Unmet> {
-    let name = dependency.name_any();
+pub(super) fn evaluate(
+    it: &Kustomization,
+    expression: &str,
+    dependency: &Value,
+) -> Result<(), Unmet> {
+    let text = |key: &str| dependency["metadata"][key].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
     let compiled = Expression::compile(expression, &["self", "dep"]).map_err(|why| {
         Unmet::Expression(format!("terminal error: failed to evaluate dependency {name}: {why}"))
     })?;
-    let value = |it: &Kustomization| serde_json::to_value(it).unwrap_or_default();
-    let variables = [("self".to_owned(), value(it)), ("dep".to_owned(), value(dependency))];
-    match compiled.is_true(&variables.into_iter().collect()) {
+    let variables = [("self", as_value(it)), ("dep", dependency.clone())];
+    let variables = variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    match compiled.is_true(&variables) {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let key = format!("{}/{name}", dependency.namespace().unwrap_or_default());
+            let key = format!("{namespace}/{name}");
             let why = format!("dependency '{key}' is not ready according to readyExpr eval");
             Err(Unmet::Waiting(why))
         }
@@ -120,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    fn object(name: &str, status: &serde_json::Value) -> Kustomization {
+    fn object(name: &str, status: &Value) -> Kustomization {
         serde_json::from_value(json!({
             "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
             "metadata": {"name": name, "namespace": "ns", "generation": 2},
@@ -131,7 +143,7 @@ mod tests {
         .unwrap()
     }
 
-    fn status(ready: &str, generation: i64, revision: &str) -> serde_json::Value {
+    fn status(ready: &str, generation: i64, revision: &str) -> Value {
         json!({"observedGeneration": generation, "lastAppliedRevision": revision, "conditions": [
             {"type": "Ready", "status": ready, "reason": "x", "message": "",
              "lastTransitionTime": "2025-01-01T00:00:00Z"}]})
@@ -140,7 +152,7 @@ mod tests {
     #[test]
     fn a_dependency_is_ready_at_its_generation_and_at_the_revision_of_a_shared_source() {
         let it = object("app", &json!({}));
-        let is = |status: &serde_json::Value| is_ready(&it, "r2", &object("base", status));
+        let is = |status: &Value| is_ready(&it, "r2", &object("base", status));
         assert_eq!(is(&status("True", 2, "r2")), Ok(()));
         assert_eq!(is(&status("True", 1, "r2")), Err("is not ready"));
         assert_eq!(is(&status("False", 2, "r2")), Err("is not ready"));

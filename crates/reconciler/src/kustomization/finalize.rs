@@ -1,13 +1,13 @@
 //! What happens to the objects when their Kustomization is deleted.
 
 use api::kustomize::{DeletionPolicy, Kustomization};
+use api::meta::{READY, Status as _};
 use api::reason;
 use apply::{Action, Entry};
-use controller::{Next, Reference, Stop, Turn};
-use jiff::Timestamp;
+use controller::{Event, Next, Reference, Stop, Turn};
 
 use super::run::timeout;
-use super::{KustomizationReconciler, build, identity};
+use super::{GROUP, KustomizationReconciler, Memo, build, identity};
 
 /// How long a deletion goes unlooked at, where no watch may tell of it.
 const POLL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -32,7 +32,7 @@ fn deletes(it: &Kustomization) -> bool {
 pub(super) async fn finalize(
     reconciler: &KustomizationReconciler,
     it: &Kustomization,
-    turn: &Turn,
+    turn: &mut Turn,
 ) -> Result<(), Stop> {
     if !deletes(it) {
         return Ok(());
@@ -42,7 +42,8 @@ pub(super) async fn finalize(
     if !identity::exists(it, context).await {
         let list: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
         let objects = list.join(", ");
-        tracing::error!(objects, "unable to prune objects: the account to impersonate is gone");
+        let why = format!("unable to prune objects: the account to impersonate is gone: {objects}");
+        tell(it, turn, Event::error(told_as(it), why));
         return Ok(());
     }
     let failed = |why: String| Stop::fail(reason::PRUNE_FAILED, why);
@@ -51,12 +52,33 @@ pub(super) async fn finalize(
     if let Some(error) = error {
         return Err(failed(error.to_string()));
     }
+    if !changes.is_empty() && !std::mem::replace(&mut turn.memo::<Memo>().is_deleting, true) {
+        let told: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        tell(it, turn, Event::info(told_as(it), told.join("\n")));
+    }
     if it.spec.deletion_policy != Some(DeletionPolicy::WaitForTermination) {
         return Ok(());
     }
     let deleted = changes.into_iter().filter(|change| change.action == Action::Deleted);
     let deleted = deleted.map(|change| change.entry).collect();
-    gone(reconciler, it, (deleted, &target), turn.now()).await
+    gone(reconciler, it, (deleted, &target), turn).await
+}
+
+/// The reason of the last run, as upstream tells of deletions.
+fn told_as(it: &Kustomization) -> &'static str {
+    let ready = it.status.as_ref().and_then(|status| status.condition(READY));
+    match ready {
+        Some(ready) if ready.status == "False" => reason::RECONCILIATION_FAILED,
+        _ => reason::RECONCILIATION_SUCCEEDED,
+    }
+}
+
+/// Has an event told about the revision that was applied.
+fn tell(it: &Kustomization, turn: &mut Turn, mut event: Event) {
+    let status = it.status.iter();
+    let revision = status.filter_map(|status| status.last_applied_revision.clone());
+    event.metadata.extend(revision.map(|it| (format!("{GROUP}/revision"), it)));
+    turn.tell(event);
 }
 
 /// The inventory; what cannot be read cannot be deleted either.
@@ -71,11 +93,12 @@ async fn gone(
     reconciler: &KustomizationReconciler,
     it: &Kustomization,
     (deleted, target): (Vec<Entry>, &identity::Target),
-    now: Timestamp,
+    turn: &mut Turn,
 ) -> Result<(), Stop> {
+    let now = turn.now();
     let since = it.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
     if now >= since.saturating_add(timeout(it)).unwrap_or(now) {
-        tracing::error!("failed to wait for resources termination");
+        tell(it, turn, Event::error(told_as(it), "failed to wait for resources termination"));
         return Ok(());
     }
     let mut wake_on = Vec::new();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::tree::SourceTree;
 
 /// Names of the file, in the order in which they are looked for.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// How deep folders are searched for manifests.
 const DEPTH: usize = 100;
@@ -56,24 +56,30 @@ fn is_file(tree: &SourceTree, path: &str) -> bool {
 /// The folder's own file.
 fn lenient(tree: &SourceTree, path: &str) -> Result<Map<String, Value>, String> {
     let text = tree.read(path).map_err(|why| format!("open {path}: {why}"))?;
-    let text = String::from_utf8(text).map_err(|_| format!("{path}: not UTF-8"))?;
-    // Upstream appends the outcome of a clean-up, which is always <nil>.
-    let failed = |why: &dyn std::fmt::Display| format!("{why} <nil>");
-    let value = yaml::parse(&text)
-        .map_err(|why| failed(&format!("error converting YAML to JSON: {why}")))?;
-    let value = value.to_json().map_err(|why| failed(&why))?;
-    let value: Value = serde_json::from_str(&value).map_err(|why| failed(&why))?;
     let mut content = header();
+    // Upstream appends the outcome of a clean-up, which is always <nil>.
+    content.extend(fields(&text).map_err(|why| format!("{why} <nil>"))?);
+    if content.get("resources").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        // Without resources kustomize takes the file for empty.
+        content.insert("buildMetadata".into(), json!(["originAnnotations"]));
+    }
+    Ok(content)
+}
+
+/// The fields of a kustomization file by their names, whatever their case; unknown ones are left
+/// out, as are those without a value.
+pub(super) fn fields(text: &[u8]) -> Result<Map<String, Value>, String> {
+    let text = str::from_utf8(text).map_err(|_| "not UTF-8".to_owned())?;
+    let value = yaml::parse(text).map_err(|why| format!("error converting YAML to JSON: {why}"))?;
+    let value = value.to_json().map_err(|why| why.to_string())?;
+    let value: Value = serde_json::from_str(&value).map_err(|why| why.to_string())?;
+    let mut content = Map::new();
     for (key, value) in value.as_object().cloned().unwrap_or_default() {
         if let Some(field) = FIELDS.iter().find(|field| field.eq_ignore_ascii_case(&key))
             && !value.is_null()
         {
             content.insert((*field).to_owned(), value);
         }
-    }
-    if content.get("resources").and_then(Value::as_array).is_none_or(Vec::is_empty) {
-        // Without resources kustomize takes the file for empty.
-        content.insert("buildMetadata".into(), json!(["originAnnotations"]));
     }
     Ok(content)
 }

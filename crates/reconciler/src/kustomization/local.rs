@@ -7,9 +7,9 @@ use envsubst::Variables;
 use kube::Client;
 use serde_json::Value;
 
-use super::build::{self, Ingredients};
-use super::tree::SourceTree;
-use super::variables;
+use super::build::{self, Files, Halt, Ingredients};
+use super::{ROUNDS, variables};
+use crate::base::{Bases, Checkouts};
 
 /// A Kustomization on local files.
 #[derive(Debug, Clone)]
@@ -28,22 +28,39 @@ pub struct Local<'a> {
 }
 
 impl Local<'_> {
-    /// Builds the objects, owned by the Kustomization, in kustomize's order. Nothing is written.
+    /// Builds the objects, owned by the Kustomization, in kustomize's order. Nothing is written, and
+    /// nothing is decrypted: what is encrypted stays so. Remote bases are fetched.
     ///
     /// # Errors
     /// What the files or the spec got wrong, in upstream's words.
-    pub fn build(self) -> Result<Vec<Value>, String> {
+    pub async fn build(self, bases: &Bases) -> Result<Vec<Value>, String> {
         let path = self.folder.to_str().ok_or("the path of the folder is not UTF-8")?;
-        let ingredients = Ingredients {
-            tree: SourceTree::disk(self.folder, self.ignored)?,
+        let mut ingredients = Ingredients {
+            files: Files::Disk { ignored: self.ignored.to_owned() },
             path: path.to_owned(),
             it: self.it.clone(),
             variables: self.variables,
             strict: self.strict,
+            keys: None,
+            answers: Vec::new(),
         };
-        let mut objects = build::render(ingredients)?.objects;
-        build::own(&mut objects, self.it);
-        Ok(objects)
+        let mut checkouts = Checkouts::default();
+        for _ in 0..ROUNDS {
+            match build::render(&ingredients) {
+                Ok(rendered) => {
+                    let mut objects = rendered.objects;
+                    build::own(&mut objects, self.it);
+                    return Ok(objects);
+                }
+                Err(Halt::Failed(why)) => return Err(why),
+                Err(Halt::Keys(_)) => break,
+                Err(Halt::Tree(question)) => {
+                    let answer = bases.answer(&question, "local", &mut checkouts).await;
+                    ingredients.answers.push((*question, answer));
+                }
+            }
+        }
+        Err("kustomize build failed: there is no end of what it asks for".to_owned())
     }
 }
 

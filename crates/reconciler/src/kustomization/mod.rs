@@ -13,8 +13,11 @@
 mod act;
 mod build;
 mod check;
+mod decryption;
 mod dependency;
+mod drift;
 mod finalize;
+mod foreign;
 mod generate;
 mod health;
 mod history;
@@ -23,6 +26,7 @@ pub mod local;
 mod run;
 mod source;
 mod tree;
+mod unaffected;
 mod variables;
 mod wake;
 
@@ -33,16 +37,22 @@ use ::health::Rules;
 use api::kustomize::Kustomization;
 use api::reason;
 use apply::Kinds;
+use artifact::Digest;
+use cloud::Cloud;
 use controller::{Host, Reconcile, Reference, Report, Stop, Store, Turn, Watch};
 use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kustomize::{Answer, Question};
 
 use self::act::Scene;
-use self::build::{Built, Ingredients};
+use self::build::{Built, Files, Halt, Ingredients};
 use self::check::Waiting;
+use self::decryption::Keys;
 use self::dependency::Unmet;
 use self::run::{End, Run};
 use self::source::{Found, Missing, Sources};
-use self::tree::SourceTree;
+use self::unaffected::{Last, Made};
+use crate::base::{Bases, Checkouts};
 use crate::{Fetcher, Owner, Unfetched};
 
 /// Upstream's name for the controller: event source and field manager.
@@ -76,6 +86,16 @@ pub struct Options {
     pub additive_cel_dependency_check: bool,
     /// Feature gate `ExternalArtifact`.
     pub external_artifact: bool,
+    /// Feature gate `ObjectLevelWorkloadIdentity`.
+    pub object_level_workload_identity: bool,
+    /// `--no-remote-bases`.
+    pub no_remote_bases: bool,
+    /// `--sops-age-secret`: namespace and name of a Secret with age keys, for objects that name none.
+    pub sops_age_secret: Option<(String, String)>,
+    /// `--default-decryption-service-account`.
+    pub default_decryption_service_account: Option<String>,
+    /// `--default-kubeconfig-service-account`.
+    pub default_kubeconfig_service_account: Option<String>,
 }
 
 impl Default for Options {
@@ -90,6 +110,11 @@ impl Default for Options {
             strict_substitutions: false,
             additive_cel_dependency_check: false,
             external_artifact: false,
+            object_level_workload_identity: false,
+            no_remote_bases: false,
+            sops_age_secret: None,
+            default_decryption_service_account: None,
+            default_kubeconfig_service_account: None,
         }
     }
 }
@@ -103,6 +128,12 @@ pub struct Context {
     pub fetcher: Fetcher,
     /// What is known of the cluster's kinds.
     pub kinds: Arc<Kinds>,
+    /// Tokens for other clusters.
+    pub cloud: Cloud,
+    /// Key services, for what is encrypted with their keys.
+    pub key_services: kms::Services,
+    /// Remote bases.
+    pub bases: Bases,
     /// Flags.
     pub options: Arc<Options>,
 }
@@ -121,6 +152,10 @@ struct Memo {
     waiting: Option<Waiting>,
     /// Since when the objects of a stage are waited for.
     stage: Option<Timestamp>,
+    /// The last run, if it was good.
+    last: Option<Last>,
+    /// Whether it has been told that the objects are being deleted.
+    is_deleting: bool,
 }
 
 impl KustomizationReconciler {
@@ -130,25 +165,32 @@ impl KustomizationReconciler {
     }
 
     async fn run(&self, run: &mut Run<'_>, turn: &mut Turn) -> Result<(), End> {
-        let rules = rules(run.it, turn)?;
+        let rules = rules(run.it, turn, &self.context.options)?;
         let found = self.source(run, turn)?;
-        self.dependencies(run, turn)?;
+        self.dependencies(run, turn).await?;
         let waited = turn.memo::<Memo>().waiting.take();
         let waited = waited.filter(|waiting| waiting.goes_on(run.it, turn, &found));
         run.note(turn, "Fetching manifests");
+        if waited.is_none()
+            && let Some(digest) = self.unaffected(run, turn, (&found, &rules)).await?
+        {
+            run.tried(&digest, reason::RECONCILIATION_SUCCEEDED, self.host.clock().now());
+            return Ok(());
+        }
         let target = if waited.is_some() { Some(self.target(run).await?) } else { None };
         let (waiting, target) = match (waited, target) {
             (Some(waiting), Some(target)) => (waiting, target),
             _ => self.apply(run, turn, (&found, &rules)).await?,
         };
         run.started = waiting.started();
-        let digest = waiting.digest().to_owned();
+        let (digest, last) = (waiting.digest().to_owned(), waiting.last(run, turn));
         let scene = self.scene(&target, &rules);
         if check::is_wanted(run.it) {
             check::check(run, turn, waiting, &scene).await?;
         } else {
             run.forget_health();
         }
+        turn.memo::<Memo>().last = Some(last);
         run.tried(&digest, reason::RECONCILIATION_SUCCEEDED, self.host.clock().now());
         Ok(())
     }
@@ -160,23 +202,31 @@ impl KustomizationReconciler {
         turn: &mut Turn,
         (found, rules): (&Found, &Rules),
     ) -> Result<(Waiting, identity::Target), End> {
+        let last = turn.memo::<Memo>().last.take();
         let lease = self.fetch(run, found).await?;
         run.status.last_attempted_revision = Some(run.revision().to_owned());
         run.note(turn, "Building manifests");
         let target = self.target(run).await?;
-        let mut built = self.build(run, &lease).await?;
+        let (mut built, values) = self.build(run, &lease).await?;
         drop(lease);
         turn.check().map_err(|_| End::Superseded)?;
         let scene = self.scene(&target, rules);
         let applied = act::apply(run, turn, &mut built, &scene).await?;
         act::prune(run, &applied, &built.digest, &scene).await?;
+        if drift::is_watched(run.it) {
+            drift::follow(&applied.entries(), &target.cluster, &self.host).await;
+            let is_news = last.is_none_or(|last| last.is_news(run, turn));
+            run.is_quiet = !is_news && !applied.has_changes();
+        }
         let entries = if check::is_wanted(run.it) {
             health::subjects(run.it, applied.entries(), &target.cluster).await
         } else {
             Vec::new()
         };
-        let waiting =
-            Waiting::new(run, turn, found, (built.digest, entries, applied.has_changes()));
+        let record = built.record.take().filter(|_| run.it.spec.kube_config.is_none());
+        let made = record.map(|record| Made { record: Arc::new(record), values });
+        let outcome = (built.digest, entries, applied.has_changes());
+        let waiting = Waiting::new(run, turn, found, outcome, made);
         Ok((waiting, target))
     }
 
@@ -209,16 +259,21 @@ impl KustomizationReconciler {
         })
     }
 
-    fn dependencies(&self, run: &Run<'_>, turn: &mut Turn) -> Result<(), End> {
+    async fn dependencies(&self, run: &Run<'_>, turn: &mut Turn) -> Result<(), End> {
         let options = &self.context.options;
-        let Err(unmet) = dependency::check(run.it, run.revision(), &self.all, options) else {
-            return Ok(());
+        let checked = match dependency::check(run.it, run.revision(), &self.all, options) {
+            Ok(()) => foreign::check(run.it, &self.context, &self.host).await,
+            unmet => unmet,
         };
+        let Err(unmet) = checked else { return Ok(()) };
         turn.withdraw_progress();
         Err(match unmet {
             Unmet::Expression(why) => {
                 let message = format!("{TERMINAL}: {why}");
                 End::Stall { reason: reason::INVALID_CEL_EXPRESSION, message }
+            }
+            Unmet::Malformed(message) => {
+                End::Stall { reason: reason::DEPENDENCY_NOT_READY, message }
             }
             Unmet::Waiting(message) => {
                 let after = options.requeue_dependency;
@@ -257,23 +312,73 @@ impl KustomizationReconciler {
         })
     }
 
-    async fn build(&self, run: &Run<'_>, lease: &artifact::Lease) -> Result<Built, End> {
+    /// What a build is made of, read fresh.
+    async fn ingredients(
+        &self,
+        run: &Run<'_>,
+        lease: &artifact::Lease,
+    ) -> Result<Ingredients, End> {
         let failed = |message: String| End::Fail { reason: reason::BUILD_FAILED, message };
-        let variables = variables::collect(&self.context.client, run.it).await.map_err(failed)?;
-        let ingredients = Ingredients {
-            tree: SourceTree::new(lease.path()),
+        let context = &self.context;
+        let keys = Keys::read(run.it, context).await.map_err(failed)?;
+        let variables = variables::collect(&context.client, run.it).await.map_err(failed)?;
+        Ok(Ingredients {
+            files: Files::Artifact(lease.path().to_owned()),
             path: build::folder_of(&run.it.spec),
             it: run.it.clone(),
             variables,
-            strict: self.context.options.strict_substitutions,
-        };
-        let built = self.host.compute().run(BUILD_BYTES, move || build::build(ingredients)).await;
-        built.map_err(|why| failed(why.to_string()))?.map_err(failed)
+            strict: context.options.strict_substitutions,
+            keys,
+            answers: Vec::new(),
+        })
+    }
+
+    /// Builds; what a build lacks is found out, and then it is built again. The digest is that of
+    /// the values and keys.
+    async fn build(&self, run: &Run<'_>, lease: &artifact::Lease) -> Result<(Built, Digest), End> {
+        let failed = |message: String| End::Fail { reason: reason::BUILD_FAILED, message };
+        let context = &self.context;
+        let mut ingredients = self.ingredients(run, lease).await?;
+        let values = unaffected::values(&ingredients);
+        let mut checkouts = Checkouts::default();
+        for _ in 0..ROUNDS {
+            let work = move || (build::build(&ingredients), ingredients);
+            let done = self.host.compute().run(BUILD_BYTES, work).await;
+            let (built, back) = done.map_err(|why| failed(why.to_string()))?;
+            ingredients = back;
+            match built {
+                Ok(built) => return Ok((built, values)),
+                Err(Halt::Failed(why)) => return Err(failed(why)),
+                Err(Halt::Keys(asked)) => {
+                    let Some(keys) = &mut ingredients.keys else { break };
+                    keys.ask(asked, (run.it, context)).await.map_err(failed)?;
+                }
+                Err(Halt::Tree(question)) => {
+                    let answer =
+                        self.remote(run, &question, &mut checkouts).await.map_err(failed)?;
+                    ingredients.answers.push((*question, answer));
+                }
+            }
+        }
+        Err(failed("kustomize build failed: there is no end of what it asks for".to_owned()))
+    }
+
+    async fn remote(
+        &self,
+        run: &Run<'_>,
+        question: &Question,
+        checkouts: &mut Checkouts,
+    ) -> Result<Answer, String> {
+        if self.context.options.no_remote_bases {
+            return Err(format!("kustomize build failed: remote bases are disabled: {question}"));
+        }
+        let scope = run.it.namespace().unwrap_or_default();
+        Ok(self.context.bases.answer(question, &scope, checkouts).await)
     }
 }
 
 /// How health is judged, and whether the spec asks for something that is not there.
-fn rules(it: &Kustomization, turn: &mut Turn) -> Result<Rules, End> {
+fn rules(it: &Kustomization, turn: &mut Turn, options: &Options) -> Result<Rules, End> {
     let rules = health::rules(it).map_err(|why| {
         let message = format!("{TERMINAL}: {why}");
         End::Stall { reason: reason::INVALID_CEL_EXPRESSION, message }
@@ -282,15 +387,8 @@ fn rules(it: &Kustomization, turn: &mut Turn) -> Result<Rules, End> {
     let message = "to use spec.decryption.serviceAccountName for decryption authentication please \
                    enable the ObjectLevelWorkloadIdentity feature gate in the controller";
     let gate = End::Stall { reason: reason::FEATURE_GATE_DISABLED, message: message.to_owned() };
-    let checked = rules.and_then(|rules| match (&it.spec.decryption, identity) {
-        (_, Some(_)) => Err(gate),
-        // Applying what is still encrypted would be worse than applying nothing.
-        (Some(_), None) => {
-            let message = "spec.decryption is not supported yet".to_owned();
-            Err(End::Stall { reason: reason::BUILD_FAILED, message })
-        }
-        (None, None) => Ok(rules),
-    });
+    let is_gated = identity.is_some() && !options.object_level_workload_identity;
+    let checked = rules.and_then(|rules| if is_gated { Err(gate) } else { Ok(rules) });
     if checked.is_err() {
         turn.withdraw_progress();
     }
@@ -299,6 +397,9 @@ fn rules(it: &Kustomization, turn: &mut Turn) -> Result<Rules, End> {
 
 /// What a build is reckoned to need.
 const BUILD_BYTES: usize = 16 << 20;
+
+/// How often a build may ask for something.
+const ROUNDS: usize = 500;
 
 impl Reconcile for KustomizationReconciler {
     type Resource = Kustomization;

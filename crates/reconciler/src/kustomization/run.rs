@@ -31,6 +31,8 @@ pub(super) struct Run<'a> {
     origin_revision: Option<String>,
     /// When it began; a run that waited for health began before this turn.
     pub(super) started: Timestamp,
+    /// Whether it found all as it left it, woken by nothing but what it watches: that is no news.
+    pub(super) is_quiet: bool,
 }
 
 /// How a run ends early.
@@ -52,7 +54,8 @@ impl<'a> Run<'a> {
     pub(super) fn begin(it: &'a Kustomization, turn: &Turn) -> Self {
         let status = it.status.clone().unwrap_or_default();
         let (revision, origin_revision) = (None, None);
-        Self { it, status, events: Vec::new(), revision, origin_revision, started: turn.now() }
+        let (events, started) = (Vec::new(), turn.now());
+        Self { it, status, events, revision, origin_revision, started, is_quiet: false }
     }
 
     /// From now on it is about the artifact of this source.
@@ -121,6 +124,9 @@ impl<'a> Run<'a> {
 
     /// Counts this try.
     pub(super) fn tried(&mut self, digest: &str, status: &'static str, now: Timestamp) {
+        if self.is_quiet {
+            return;
+        }
         let mut metadata = BTreeMap::from([("revision".to_owned(), self.revision().to_owned())]);
         metadata.extend(self.origin_revision.clone().map(|it| ("originRevision".to_owned(), it)));
         let took = self.took(now);
@@ -142,7 +148,9 @@ impl<'a> Run<'a> {
             format!("Reconciliation finished in {}, next run in {}", Go(self.took(now)), Go(every));
         let mut event = Event::info(reason::RECONCILIATION_SUCCEEDED, message);
         event.metadata.insert(format!("{GROUP}/commit_status"), "update".to_owned());
-        self.tell(event);
+        if !self.is_quiet {
+            self.tell(event);
+        }
         self.report(Verdict::Ready {
             reason: reason::RECONCILIATION_SUCCEEDED,
             message: format!("Applied revision: {revision}"),

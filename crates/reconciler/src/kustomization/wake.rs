@@ -6,13 +6,15 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
 use kube::core::PartialObjectMeta;
 
-use super::{dependency, source};
+use super::{dependency, drift, foreign, source};
 
 /// What a Kustomization refers to: its source, what it depends on, and where its configuration is.
 pub(super) fn references(it: &Kustomization) -> Vec<Reference> {
     let mut references = dependency::references(it);
     references.push(source::reference(it));
     references.extend(configurations(it));
+    references.extend(foreign::references(it));
+    references.extend(drift::references(it));
     references
 }
 

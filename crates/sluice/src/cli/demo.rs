@@ -8,7 +8,7 @@ use clap::Args;
 use super::signal::Signals;
 use crate::{demo::Demo, term::Term};
 
-/// Watch images being scanned, selected and committed, with no cluster and no network
+/// Watch images being scanned, selected, committed and applied, with no cluster and no network
 ///
 /// Starts a control plane, a Git server and a registry on loopback, seeds them, publishes a newer
 /// image while you watch, and checks what the Git server holds in the end.

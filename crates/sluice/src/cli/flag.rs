@@ -82,9 +82,21 @@ pub(crate) struct Controllers {
     /// Feature gates to turn on or off, as `Name=true,Other=false`
     #[arg(long, default_value = "", value_name = "GATES", hide_default_value = true)]
     pub(crate) feature_gates: String,
-    /// ServiceAccount for workload identity where an object names none
+    /// ServiceAccount to impersonate, or for workload identity, where an object names none
     #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
     pub(crate) default_service_account: String,
+    /// ServiceAccount for workload identity with key services where a Kustomization names none
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) default_decryption_service_account: String,
+    /// ServiceAccount for workload identity with other clusters where an object names none
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) default_kubeconfig_service_account: String,
+    /// Secret with age keys for Kustomizations that name none, in the namespace `RUNTIME_NAMESPACE`
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) sops_age_secret: String,
+    /// Refuse Kustomizations that name repositories or files of other servers
+    #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
+    pub(crate) no_remote_bases: bool,
     /// How many cloud tokens are kept; 0 keeps none
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) token_cache_max_size: usize,
@@ -210,6 +222,7 @@ impl Controllers {
         let gates = self.gates()?;
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let identity = gates["ObjectLevelWorkloadIdentity"];
+        self.check_accounts(identity, &setup.selection)?;
         let requeue_dependency = self.requeue_dependency.unwrap_or(Duration::from_secs(30));
         setup.options.interval_jitter = self.interval_jitter_percentage;
         setup.options.concurrent = self.concurrent;
@@ -252,6 +265,11 @@ impl Controllers {
             strict_substitutions: gates["StrictPostBuildSubstitutions"],
             additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
             external_artifact: gates["ExternalArtifact"],
+            object_level_workload_identity: identity,
+            no_remote_bases: self.no_remote_bases,
+            sops_age_secret: self.sops_age_secret(),
+            default_decryption_service_account: given(&self.default_decryption_service_account),
+            default_kubeconfig_service_account: given(&self.default_kubeconfig_service_account),
         };
         setup.helm_release = reconciler::helm_release::Options {
             requeue_dependency,
@@ -274,6 +292,41 @@ impl Controllers {
         Ok(())
     }
 
+    /// Accounts for workload identity need its gate. `--default-service-account` is one for those
+    /// controllers that impersonate nobody.
+    fn check_accounts(&self, identity: bool, selection: &[String]) -> Result<()> {
+        use reconciler::{helm_release, kustomization};
+        const GATE: &str = "--feature-gates=ObjectLevelWorkloadIdentity=true";
+        let impersonates = |name: &String| {
+            [kustomization::CONTROLLER, helm_release::CONTROLLER].contains(&name.as_str())
+        };
+        let is_impersonated = selection.is_empty() || selection.iter().any(impersonates);
+        let given = [
+            ("--default-service-account", &self.default_service_account, !is_impersonated),
+            (
+                "--default-decryption-service-account",
+                &self.default_decryption_service_account,
+                true,
+            ),
+            (
+                "--default-kubeconfig-service-account",
+                &self.default_kubeconfig_service_account,
+                true,
+            ),
+        ];
+        match given.iter().find(|(_, name, is_gated)| *is_gated && !name.is_empty()) {
+            Some((flag, ..)) if !identity => bail!("{flag} needs {GATE}"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The Secret with age keys for all, in the namespace this process runs in.
+    fn sops_age_secret(&self) -> Option<(String, String)> {
+        let name = Some(self.sops_age_secret.clone()).filter(|name| !name.is_empty())?;
+        let namespace = std::env::var("RUNTIME_NAMESPACE").ok().filter(|it| !it.is_empty())?;
+        Some((namespace, name))
+    }
+
     /// The feature gates as they stand.
     pub(crate) fn gates(&self) -> Result<BTreeMap<&'static str, bool>> {
         let mut gates = BTreeMap::from(GATES);
@@ -287,11 +340,6 @@ impl Controllers {
             *gate = value.trim().parse().with_context(|| {
                 format!("feature gate '{name}' must be true or false, not '{value}'")
             })?;
-        }
-        if !self.default_service_account.is_empty() && !gates["ObjectLevelWorkloadIdentity"] {
-            bail!(
-                "--default-service-account needs --feature-gates=ObjectLevelWorkloadIdentity=true"
-            );
         }
         Ok(gates)
     }
@@ -464,7 +512,20 @@ mod tests {
         assert!(!gates.unwrap()["GitForcePushBranch"]);
         let unknown = parse(&["--feature-gates=Nope=true"]).controllers.gates().unwrap_err();
         assert!(unknown.to_string().contains("'Nope' not supported"));
-        let lonely = parse(&["--default-service-account=x"]).controllers.gates().unwrap_err();
-        assert!(lonely.to_string().contains("ObjectLevelWorkloadIdentity"));
+    }
+
+    #[test]
+    fn accounts_for_workload_identity_need_its_gate() {
+        let check = |flag: &str, selection: &[&str]| {
+            let selection: Vec<String> = selection.iter().map(|it| (*it).to_owned()).collect();
+            parse(&[flag]).controllers.check_accounts(false, &selection)
+        };
+        let impersonated = "--default-service-account=x";
+        assert!(check(impersonated, &[]).is_ok());
+        assert!(check(impersonated, &["kustomize-controller"]).is_ok());
+        let lonely = check(impersonated, &["source-controller"]).unwrap_err();
+        assert!(lonely.to_string().contains("ObjectLevelWorkloadIdentity"), "{lonely}");
+        assert!(check("--default-decryption-service-account=x", &[]).is_err());
+        assert!(check("--default-kubeconfig-service-account=x", &[]).is_err());
     }
 }

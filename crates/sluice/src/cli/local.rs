@@ -12,7 +12,7 @@ use kube::{Api, Client, ResourceExt as _};
 use reconciler::kustomization::local::{self, Local};
 use serde_json::Value;
 
-use super::mask;
+use super::{kustomize::bases, mask};
 
 /// Which Kustomization, and where its files are.
 #[derive(Debug, Args)]
@@ -131,7 +131,9 @@ impl Files<'_> {
             strict: self.arguments.strict_substitute,
             ignored: &self.arguments.ignore_paths.join("\n"),
         };
-        let mut objects = local.build().map_err(|why| anyhow!(why))?;
+        // Remote bases are fetched into a folder that ends with the build.
+        let (bases, _folder) = bases()?;
+        let mut objects = local.build(&bases).await.map_err(|why| anyhow!(why))?;
         objects.iter_mut().for_each(mask::encrypted);
         Ok(objects)
     }

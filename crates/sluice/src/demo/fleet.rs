@@ -17,7 +17,9 @@ const FILES: [(&str, &str); 3] = [
          \x20   name:   podinfo      # four spaces, on purpose\n\
          spec:\n\
          \x20   replicas: 2\n\
+         \x20   selector: {matchLabels: {app: podinfo}}\n\
          \x20   template:\n\
+         \x20       metadata: {labels: {app: podinfo}}\n\
          \x20       spec:\n\
          \x20           containers:\n\
          \x20           -   name: podinfo\n\

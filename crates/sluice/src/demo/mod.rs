@@ -72,7 +72,8 @@ impl Demo {
         Ok(Self { term, started, git, registry, plane, _scratch: scratch })
     }
 
-    /// Shows scan, selection and commit, twice. Whether the Git server holds what it should.
+    /// Shows scan, selection, commit and application, twice. Whether the Git server holds what it
+    /// should.
     pub(crate) async fn show(&self) -> Result<bool> {
         let client = &self.plane.client;
         let watch = Watch::start(client.clone());
@@ -80,8 +81,10 @@ impl Demo {
             fleet::manifests(&self.registry.host(), &self.git.repository_url(REPOSITORY));
         let manifests = manifest::parse(&manifests, "the demo's manifests")?;
         // Last, so that one commit holds both images.
-        let (automation, images): (Vec<_>, Vec<_>) =
+        let (automation, rest): (Vec<_>, Vec<_>) =
             manifests.into_iter().partition(|it| it.kind() == Some("ImageUpdateAutomation"));
+        let (kustomization, images): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|it| it.kind() == Some("Kustomization"));
         let applied = manifest::apply(client, &images).await?.len();
         self.term.title(&format!("{applied} objects are applied: images, policies, a repository"));
         self.selected(&watch, &fleet::CHOSEN[0]).await?;
@@ -89,12 +92,18 @@ impl Demo {
         self.term.title("An ImageUpdateAutomation is applied");
         manifest::apply(client, &automation).await?;
         let first = self.committed(&watch, None).await?;
+        self.term.title("A Kustomization is applied");
+        watch.request_source(REPOSITORY).await?;
+        manifest::apply(client, &kustomization).await?;
+        self.applied(&watch, &fleet::CHOSEN[0]).await?;
         let (image, tag) = fleet::NEWER;
         self.term.title(&format!("Somebody publishes {image}:{tag}"));
         self.registry.publish(image, tag);
         watch.request(image).await?;
         self.selected(&watch, &[fleet::NEWER]).await?;
         self.committed(&watch, Some(&first)).await?;
+        watch.request_source(REPOSITORY).await?;
+        self.applied(&watch, &[fleet::NEWER]).await?;
         self.verdict().await
     }
 
@@ -126,6 +135,14 @@ impl Demo {
         Ok(commit)
     }
 
+    /// The Deployment, as the Kustomization applied it.
+    async fn applied(&self, watch: &Watch, chosen: &[(&str, &str)]) -> Result<()> {
+        let (name, tag) = chosen[0];
+        let image = watch.applied(name, tag).await?;
+        self.term.done(&format!("applied   Deployment {name} with {image}"));
+        Ok(())
+    }
+
     /// Compares every file on the Git server, byte for byte, and says what came of it.
     async fn verdict(&self) -> Result<bool> {
         self.term.title("What the Git server holds");
@@ -152,7 +169,9 @@ impl Demo {
         let seconds = self.started.elapsed().as_secs_f64();
         self.term.line("");
         if good {
-            self.term.done(&format!("scan, selection and commit, twice, in {seconds:.1} s"));
+            self.term.done(&format!(
+                "scan, selection, commit and application, twice, in {seconds:.1} s"
+            ));
         } else {
             self.term.failed("the Git server does not hold what was expected");
         }
@@ -168,7 +187,7 @@ impl Demo {
         term.detail("try:");
         let kubectl = format!("kubectl --kubeconfig {}", quoted(&plane.kubeconfig));
         term.command(&format!(
-            "{kubectl} get imagerepositories,imagepolicies,imageupdateautomations -A"
+            "{kubectl} get imagerepositories,imagepolicies,imageupdateautomations,kustomizations -A"
         ));
         let older = r#"{"spec":{"policy":{"semver":{"range":"6.1.x"}}}}"#;
         term.command(&format!(

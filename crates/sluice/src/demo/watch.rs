@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use api::{
     image::{ImagePolicy, ImageRepository, ImageUpdateAutomation},
     meta::{self, Status as _},
+    source::GitRepository,
 };
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
@@ -25,6 +27,8 @@ pub(super) struct Watch {
     repositories: Api<ImageRepository>,
     policies: Api<ImagePolicy>,
     automations: Api<ImageUpdateAutomation>,
+    sources: Api<GitRepository>,
+    deployments: Api<Deployment>,
 }
 
 impl Watch {
@@ -32,16 +36,34 @@ impl Watch {
         Self {
             repositories: Api::namespaced(client.clone(), NAMESPACE),
             policies: Api::namespaced(client.clone(), NAMESPACE),
-            automations: Api::namespaced(client, NAMESPACE),
+            automations: Api::namespaced(client.clone(), NAMESPACE),
+            sources: Api::namespaced(client.clone(), NAMESPACE),
+            deployments: Api::namespaced(client, NAMESPACE),
         }
     }
 
     /// Asks for a scan now, as `flux reconcile image repository` does.
     pub(super) async fn request(&self, image: &str) -> Result<()> {
-        let now = jiff::Timestamp::now().to_string();
-        let patch = json!({"metadata": {"annotations": {meta::REQUESTED_AT: now}}});
-        self.repositories.patch(image, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        self.repositories.patch(image, &PatchParams::default(), &now()).await?;
         Ok(())
+    }
+
+    /// Has the repository looked at now, as `flux reconcile source git` does.
+    pub(super) async fn request_source(&self, name: &str) -> Result<()> {
+        self.sources.patch(name, &PatchParams::default(), &now()).await?;
+        Ok(())
+    }
+
+    /// Waits until the Deployment of this name runs an image of this tag; the image.
+    pub(super) async fn applied(&self, name: &str, tag: &str) -> Result<String> {
+        let image = |it: Option<&Deployment>| {
+            let pod = it?.spec.as_ref()?.template.spec.as_ref()?;
+            pod.containers.first()?.image.clone()
+        };
+        let suffix = format!(":{tag}");
+        let there = |it: Option<&Deployment>| image(it).is_some_and(|it| it.ends_with(&suffix));
+        let it = wait(&self.deployments, name, there).await?;
+        image(Some(&it)).context("the Deployment lost its image")
     }
 
     /// Waits until a scan has seen `tag`.
@@ -100,6 +122,12 @@ impl Watch {
         let it = wait(&self.automations, "fleet", |it| commit(it).is_some()).await?;
         commit(Some(&it)).context("the automation lost its commit")
     }
+}
+
+/// What asks for a run.
+fn now() -> Patch<serde_json::Value> {
+    let now = jiff::Timestamp::now().to_string();
+    Patch::Merge(json!({"metadata": {"annotations": {meta::REQUESTED_AT: now}}}))
 }
 
 async fn wait<K>(api: &Api<K>, name: &str, holds: impl Fn(Option<&K>) -> bool) -> Result<K>

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::remote::bases;
+
 /// Build kustomizations as kustomize v5.7.1 does, without kustomize
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]

@@ -29,6 +29,7 @@ use crate::{
 #[command(after_help = "Examples:\n  \
     sluice up -f examples/images\n  \
     sluice up -f examples/images --until ready --timeout 2m   # as a CI step\n  \
+    sluice up --simulate -f examples/gitops   # Kustomizations\n  \
     cat app.yaml | sluice up -f - --data-dir ./state\n  \
     sluice up --users alice,bob   # two users without rights, to try RBAC with")]
 pub(super) struct Arguments {
