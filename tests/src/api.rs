@@ -174,11 +174,13 @@ fn well_known(kind: &str) -> Option<(&'static str, Scope)> {
         "Namespace" => ("namespaces", Scope::Cluster),
         "Event" => ("events", Scope::Namespaced),
         "Secret" => ("secrets", Scope::Namespaced),
+        "ConfigMap" => ("configmaps", Scope::Namespaced),
         "ServiceAccount" => ("serviceaccounts", Scope::Namespaced),
         "ImageRepository" => ("imagerepositories", Scope::Namespaced),
         "ImagePolicy" => ("imagepolicies", Scope::Namespaced),
         "ImageUpdateAutomation" => ("imageupdateautomations", Scope::Namespaced),
         "GitRepository" => ("gitrepositories", Scope::Namespaced),
+        "Kustomization" => ("kustomizations", Scope::Namespaced),
         _ => return None,
     })
 }

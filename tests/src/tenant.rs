@@ -20,6 +20,9 @@ const RELEASE: &str = "helm.toolkit.fluxcd.io/v2";
 /// The group and version of staged promotion.
 const PROMOTION: &str = "promotion.sluice.dev/v1alpha1";
 
+/// The group and version of Kustomizations.
+const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
+
 /// The annotation that asks for a run.
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -109,6 +112,16 @@ impl Tenant {
             "update": {"path": ".", "strategy": "Setters"},
         });
         object(IMAGE, "ImageUpdateAutomation", name, usual, spec)
+    }
+
+    /// A Kustomization of that GitRepository, into the tenant's namespace.
+    pub fn kustomization(&self, name: &str, spec: &Value) -> Value {
+        let usual = json!({
+            "sourceRef": {"kind": "GitRepository", "name": "fleet"}, "path": "./",
+            "interval": "1h", "retryInterval": "1s", "prune": true,
+            "targetNamespace": self.namespace,
+        });
+        object(KUSTOMIZE, "Kustomization", name, usual, spec)
     }
 
     /// The name of the tenant's repository on the Git server.
@@ -365,9 +378,10 @@ fn group(kind: &str) -> &'static str {
         "GitRepository" | "OCIRepository" | "HelmRepository" | "HelmChart" | "Bucket"
         | "ExternalArtifact" => SOURCE,
         "ArtifactGenerator" => "source.extensions.fluxcd.io/v1beta1",
-        "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
+        "Kustomization" => KUSTOMIZE,
         "HelmRelease" => RELEASE,
         "ConfigMap" | "Secret" | "Pod" | "Event" | "ServiceAccount" | "Namespace" => "v1",
+        "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "Deployment" => "apps/v1",
         "Job" => "batch/v1",
         "Pipeline" | "Bundle" | "Stage" | "Promotion" | "Freeze" => PROMOTION,

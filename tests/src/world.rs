@@ -73,6 +73,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// The flags of its controllers.
     pub flags: fn(&mut Setup),
+    /// Whether workloads get ready though nothing is run.
+    pub workloads: bool,
 }
 
 impl Default for Options {
@@ -83,14 +85,15 @@ impl Default for Options {
             registry: registry::Options::default(),
             clock: Arc::new(clock::System),
             flags: |_| (),
+            workloads: false,
         }
     }
 }
 
 /// What keeps an API server alive.
 enum Server {
-    Embedded { _server: controlplane::Server },
-    Kubernetes { _server: Box<kubernetes::Server> },
+    Embedded { _server: controlplane::Server, _simulator: Option<Simulator> },
+    Kubernetes { _server: Box<kubernetes::Server>, _simulator: Option<Simulator> },
 }
 
 /// A world of its own.
@@ -134,7 +137,7 @@ impl World {
     pub async fn with(options: Options) -> Result<Self> {
         // A provider that is there already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (server, client) = serve(options.backend).await?;
+        let (server, client) = serve(options.backend, options.workloads).await?;
         let objects = Objects::new(client.clone());
         for crd in ::api::crd::all() {
             objects.apply_crd(&crd).await?;
@@ -241,20 +244,28 @@ fn files() -> Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-async fn serve(backend: Backend) -> Result<(Server, Client)> {
+async fn serve(backend: Backend, workloads: bool) -> Result<(Server, Client)> {
+    let simulated = |client: &Client, controllers| {
+        let options = simulator::Options { controllers, ..simulator::Options::default() };
+        workloads.then(|| Simulator::start(client.clone(), options))
+    };
     match backend {
         Backend::Embedded => {
             let server = controlplane::Server::open(controlplane::Options::default())?;
             let client = Client::new(server.router(), "default");
-            Ok((Server::Embedded { _server: server }, client))
+            let simulator = simulated(&client, true);
+            Ok((Server::Embedded { _server: server, _simulator: simulator }, client))
         }
         Backend::Kubernetes => {
-            let server = kubernetes::Server::start(kubernetes::Options::default()).await?;
+            let options =
+                kubernetes::Options { controller_manager: workloads, ..Default::default() };
+            let server = kubernetes::Server::start(options).await?;
             let config = Kubeconfig::read_from(server.kubeconfig_path())?;
             let config =
                 kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
             let client = Client::try_from(config).context("no client for the API server")?;
-            Ok((Server::Kubernetes { _server: Box::new(server) }, client))
+            let simulator = simulated(&client, false);
+            Ok((Server::Kubernetes { _server: Box::new(server), _simulator: simulator }, client))
         }
     }
 }

@@ -28,7 +28,9 @@ mod gpg;
 mod helm;
 mod helm_release;
 mod identity;
+mod inventory;
 mod kill;
+mod kustomization;
 mod neighbour;
 mod oci_repository;
 mod policy;
@@ -38,6 +40,7 @@ mod repository;
 mod runtime;
 mod source;
 mod statuses;
+mod tree;
 mod web;
 
 use std::sync::Arc;
@@ -78,6 +81,7 @@ async fn scenarios_hold_on_kubernetes() {
         generator::ALL,
         source::ALL,
         promotion::ALL,
+        kustomization::ALL,
     ]
     .concat();
     let results = futures::future::join_all(all.iter().map(async |(name, scenario)| {

@@ -3,9 +3,11 @@
 //! missed. Run all with `cargo bench -p scenarios`, one by its name as an argument.
 //!
 //! `peer` and `ratio` are null where there is no tool to compare with. With `SLUICE_BENCH_N` set, the
-//! benches of sources run with that many things instead of their own number, to see that they run.
+//! benches of sources and Kustomizations run with that many things instead of their own number, to see that they run.
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
+mod build;
+mod kustomization;
 mod process;
 mod source;
 
@@ -58,7 +60,11 @@ async fn main() -> Result<ExitCode> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let wants =
         |name: &str| wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str()));
+    let number = std::env::var("SLUICE_BENCH_N").ok().and_then(|text| text.parse().ok());
     let mut met = true;
+    for figure in build::figures(&wants, number)? {
+        met &= figure.tell();
+    }
     if wants("up-serves") {
         met &= process::up_serves().await?.tell();
     }
@@ -92,6 +98,11 @@ async fn main() -> Result<ExitCode> {
         }
         if wants("thousand-ready") {
             for figure in thousand_ready(backend).await? {
+                met &= figure.tell();
+            }
+        }
+        if ["kustomizations", "commit", "drift"].iter().any(|name| wants(name)) {
+            for figure in kustomization::figures(backend, number.unwrap_or(500)).await? {
                 met &= figure.tell();
             }
         }

@@ -1,0 +1,134 @@
+//! Figures of the kustomize engine: against the program on real overlays, and how it grows.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use scenarios::{Backend, skipped};
+use serde_json::Value;
+
+use crate::Figure;
+
+/// How often each overlay is built; the fastest counts.
+const TIMES: usize = 5;
+/// How many resources refer to each other in the large tree.
+const RESOURCES: usize = 4000;
+
+/// Milliseconds to build all real overlays of the corpus, one process each, and seconds to build a
+/// tree in which every Deployment refers to ConfigMaps and Secrets whose names are changed; both
+/// against `kustomize` if it is on the path (or named by `KUSTOMIZE`).
+pub(super) fn figures(wants: &impl Fn(&str) -> bool, n: Option<usize>) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    if wants("build-overlays") {
+        figures.extend(overlays(n)?);
+    }
+    if wants("build-references") {
+        figures.push(references(n.unwrap_or(RESOURCES))?);
+    }
+    Ok(figures)
+}
+
+fn figure(
+    (name, unit): (&'static str, &'static str),
+    (ours, peer): (f64, Option<f64>),
+    (alone, against): (f64, f64),
+    n: usize,
+) -> Figure {
+    let target = peer.map_or(alone, |peer| peer / against);
+    Figure { name, value: ours, unit, target, server: Backend::Embedded, n, peer }
+}
+
+/// The program to compare with.
+fn kustomize() -> Option<PathBuf> {
+    let given = std::env::var_os("KUSTOMIZE").map(PathBuf::from);
+    let on_path = || {
+        let folders = std::env::var_os("PATH")?;
+        std::env::split_paths(&folders).map(|it| it.join("kustomize")).find(|it| it.is_file())
+    };
+    let found = given.or_else(on_path);
+    if found.is_none() {
+        skipped("build against kustomize", "kustomize is not on the path");
+    }
+    found
+}
+
+fn overlays(n: Option<usize>) -> Result<Option<Figure>> {
+    let Some(root) = testkit::corpus("kustomize") else { return Ok(None) };
+    let mut folders = real(&root)?;
+    folders.truncate(n.unwrap_or(usize::MAX));
+    let sum = |program: &Path, arguments: &[&str]| -> Result<f64> {
+        let times = folders.iter().map(|folder| fastest(program, arguments, folder));
+        Ok(times.sum::<Result<Duration>>()?.as_secs_f64() * 1000.0)
+    };
+    let ours = sum(Path::new(env!("CARGO_BIN_EXE_scenarios")), &["kustomize", "build"])?;
+    let peer = kustomize().map(|it| sum(&it, &["build"])).transpose()?;
+    let alone = 100.0 * folders.len() as f64;
+    Ok(Some(figure(("build-overlays", "ms"), (ours, peer), (alone, 5.0), folders.len())))
+}
+
+/// The folders of cases that are real repositories' and need no flags.
+fn real(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for group in std::fs::read_dir(root)?.flatten().map(|it| it.path()) {
+        let is_own = ["krusty", "builtin"].iter().any(|name| group.ends_with(name));
+        if is_own || !group.is_dir() {
+            continue;
+        }
+        for case in std::fs::read_dir(group)?.flatten().map(|it| it.path()) {
+            let about: Value = serde_json::from_slice(&std::fs::read(case.join("case.json"))?)?;
+            let is_plain = about["flags"].as_array().is_some_and(Vec::is_empty);
+            if is_plain && about["expect"] == "ok" {
+                folders.push(case.join("in").join(about["path"].as_str().unwrap_or(".")));
+            }
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn fastest(program: &Path, arguments: &[&str], folder: &Path) -> Result<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..TIMES {
+        best = best.min(once(program, arguments, folder)?);
+    }
+    Ok(best)
+}
+
+fn once(program: &Path, arguments: &[&str], folder: &Path) -> Result<Duration> {
+    let mut command = Command::new(program);
+    command.args(arguments).arg(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let status = command.status().with_context(|| format!("cannot run {}", program.display()))?;
+    ensure!(status.success(), "{} fails on {}", program.display(), folder.display());
+    Ok(started.elapsed())
+}
+
+fn references(n: usize) -> Result<Figure> {
+    let folder = tempfile::tempdir()?;
+    let mut resources = String::new();
+    for at in 0..n / 2 {
+        let other = (at * 7 + 1) % (n / 2);
+        write!(
+            resources,
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: config-{at}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: app-{at}}}\nspec:\n  \
+             selector: {{matchLabels: {{app: app-{at}}}}}\n  template:\n    \
+             metadata: {{labels: {{app: app-{at}}}}}\n    spec:\n      containers:\n      \
+             - name: app\n        image: app\n        envFrom:\n        \
+             - configMapRef: {{name: config-{at}}}\n        \
+             - configMapRef: {{name: config-{other}}}\n---\n"
+        )?;
+    }
+    std::fs::write(folder.path().join("resources.yaml"), resources)?;
+    let own = "resources: [resources.yaml]\nnamePrefix: x-\nnamespace: apps\n";
+    std::fs::write(folder.path().join("kustomization.yaml"), own)?;
+    let ours = Path::new(env!("CARGO_BIN_EXE_scenarios"));
+    let ours = once(ours, &["kustomize", "build"], folder.path())?.as_secs_f64();
+    let peer = kustomize().map(|it| once(&it, &["build"], folder.path())).transpose()?;
+    let peer = peer.map(|it| it.as_secs_f64());
+    Ok(figure(("build-references", "s"), (ours, peer), (0.34, 100.0), n))
+}
