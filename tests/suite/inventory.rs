@@ -124,8 +124,8 @@ async fn settled(objects: &Objects, (revision, wanted): (&str, &Wanted), log: &s
         it["status"]["lastAppliedRevision"] == revision
             && condition(&it, "Ready")["status"] == "True"
     };
-    let waited = objects.eventually(&format!("{revision} is applied"), applied).await;
-    waited.with_context(|| log.to_owned())?;
+    let applied_in_time = objects.eventually(&format!("{revision} is applied"), applied).await;
+    applied_in_time.with_context(|| log.to_owned())?;
     let there = present(objects).await?;
     let value = |it: &Value| it["data"]["value"].as_str().unwrap_or_default().to_owned();
     let got: Wanted = there.iter().map(|(name, it)| (name.clone(), value(it))).collect();

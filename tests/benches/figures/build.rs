@@ -66,7 +66,7 @@ fn overlays(n: Option<usize>) -> Result<Option<Figure>> {
     };
     let ours = sum(Path::new(env!("CARGO_BIN_EXE_scenarios")), &["kustomize", "build"])?;
     let peer = kustomize().map(|it| sum(&it, &["build"])).transpose()?;
-    let alone = 100.0 * folders.len() as f64;
+    let alone = 100.0 * f64::from(u32::try_from(folders.len())?);
     Ok(Some(figure(("build-overlays", "ms"), (ours, peer), (alone, 5.0), folders.len())))
 }
 
