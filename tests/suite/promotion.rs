@@ -113,7 +113,8 @@ async fn a_bundle_is_committed_and_seen_to_run(it: Tenant) -> Result<()> {
     let map = it.world.objects.get("v1", "ConfigMap", &it.namespace, "dev").await;
     assert_eq!(map.context("it is applied")?["data"]["tag"], "1.1.0");
     let kustomization = it.get(("Kustomization", "dev")).await.context("it is there")?;
-    ensure!(kustomization["status"]["lastAppliedRevision"].as_str().unwrap().ends_with(&commit));
+    let applied = kustomization["status"]["lastAppliedRevision"].as_str().unwrap_or_default();
+    ensure!(applied.ends_with(&commit), "{applied} is not {commit}");
     let name = dev["status"]["current"]["promotion"].as_str().context("a promotion")?;
     let promotion = it.ready("Promotion", name).await?;
     assert_eq!(promotion["status"]["phase"], "Succeeded");

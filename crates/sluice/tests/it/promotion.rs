@@ -17,7 +17,7 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open() -> Self {
+    fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("shop.yaml"), objects()).unwrap();
         let arguments = ["up", "--data-dir", "state", "-f", "shop.yaml", "--users", "alice"];
@@ -30,7 +30,7 @@ impl Shop {
         shop.status(
             "Stage",
             "dev",
-            json!({"phase": "Steady", "current": current("shop-b", "2.0")}),
+            &json!({"phase": "Steady", "current": current("shop-b", "2.0")}),
         );
         let status = json!({
             "phase": "Steady", "current": current("shop-a", "1.0"),
@@ -38,7 +38,7 @@ impl Shop {
             "history": [{"promotion": "p", "bundle": "shop-0", "version": "0.9", "kind": "Auto",
                          "phase": "Succeeded", "commit": "0123456789", "finishedAt": "2026-01-01T00:00:00Z"}],
         });
-        shop.status("Stage", "prod", status);
+        shop.status("Stage", "prod", &status);
         shop
     }
 
@@ -65,7 +65,7 @@ impl Shop {
         Api::namespaced_with(client, "flux-system", &resource)
     }
 
-    fn status(&self, kind: &str, name: &str, status: Value) {
+    fn status(&self, kind: &str, name: &str, status: &Value) {
         let patch = Patch::Merge(json!({ "status": status }));
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
@@ -116,7 +116,7 @@ fn objects() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_moves_is_seen_and_decided() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let tree = shop.said(&["tree"]);
     let want = "shop\n└── dev  2.0 (shop-b)  Steady\n    \
                 └── prod  1.0 (shop-a)  Steady  next 2.0 (shop-b)\n";
@@ -142,14 +142,14 @@ async fn what_moves_is_seen_and_decided() {
     let no_plan = shop.run(&["diff", "prod"]);
     assert!(no_plan.stderr.contains("has no plan yet"), "{no_plan:?}");
     let change = json!({"file": "prod/a.yaml", "old": "1.0", "new": "2.0"});
-    shop.status("Promotion", &name, json!({"plan": {"base": "abc", "changes": [change]}}));
+    shop.status("Promotion", &name, &json!({"plan": {"base": "abc", "changes": [change]}}));
     assert_eq!(shop.said(&["diff", "prod"]), "on abc\nprod/a.yaml\n  - 1.0\n  + 2.0\n");
 
     shop.said(&["reject", "prod", "--reason", "slow"]);
     assert_eq!(shop.spec("Promotion", &name).await["rejected"]["by"], "admin");
     let rejections = &shop.spec("Bundle", "shop-b").await["rejections"];
     assert_eq!(*rejections, json!([{"stage": "prod", "by": "admin", "reason": "slow"}]));
-    shop.status("Promotion", &name, json!({"phase": "Rejected"}));
+    shop.status("Promotion", &name, &json!({"phase": "Rejected"}));
     let over = shop.run(&["approve", &name]);
     assert!(over.stderr.contains("is Rejected already"), "{over:?}");
     let idle = shop.run(&["abort", "prod"]);
@@ -158,7 +158,7 @@ async fn what_moves_is_seen_and_decided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stages_are_held_rolled_back_and_frozen() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     shop.said(&["hold", "prod", "--reason", "fair"]);
     shop.said(&["resume", "prod"]);
     shop.said(&["verify", "prod"]);
@@ -185,7 +185,7 @@ async fn stages_are_held_rolled_back_and_frozen() {
     let image = json!({"name": "x/api", "tag": "3.0", "digest": "sha256:c"});
     let value =
         json!({"component": "api", "eligible": true, "value": {"name": "api", "image": image}});
-    shop.status("Pipeline", "shop", json!({ "candidate": [value] }));
+    shop.status("Pipeline", "shop", &json!({ "candidate": [value] }));
     let made = shop.said(&["bundle", "create", "shop"]);
     assert!(made.contains("bundle shop-"), "{made}");
     let machine = shop.said(&["get", "bundles", "-o", "json"]);
