@@ -1,7 +1,10 @@
 //! Staged promotion, as its users, the branch and the cluster see it.
 
+use std::{sync::Arc, time::Duration};
+
 use anyhow::{Context as _, Result, ensure};
-use scenarios::{Tenant, condition};
+use controller::clock;
+use scenarios::{Options, Tenant, World, condition};
 use serde_json::{Value, json};
 use world::git::Repository;
 
@@ -91,6 +94,10 @@ async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
     it.wait(("Stage", stage), &format!("{stage} runs {version}"), runs).await
 }
 
+async fn promotions(it: &Tenant) -> Result<Vec<Value>> {
+    it.world.objects.list(PROMOTION, "Promotion", &it.namespace).await
+}
+
 async fn a_bundle_is_committed_and_seen_to_run(it: Tenant) -> Result<()> {
     let repository = shop(&it, &["dev"]).await?;
     it.create(&stage("dev", &json!({}))).await?;
@@ -157,5 +164,138 @@ async fn stages_in_a_circle_and_with_common_files_stall(it: Tenant) -> Result<()
     it.create(&stage("d", &json!({"edit": {"paths": ["x/y"]}}))).await?;
     let message = it.failing("Stage", "d", "OverlappingPaths").await?;
     ensure!(message.contains("'x'") && message.contains("'c'"), "{message}");
+    Ok(())
+}
+
+/// A world whose time is advanced by the test.
+async fn timed() -> Result<(clock::Manual, Tenant)> {
+    let clock = clock::Manual::new(jiff::Timestamp::now());
+    let flags = |it: &mut sluice::controllers::Setup| it.promotion.unguarded = true;
+    let world =
+        World::with(Options { clock: Arc::new(clock.clone()), flags, ..Options::default() })
+            .await?;
+    Ok((clock, Arc::new(world).tenant("apps").await?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_goes_from_stage_to_stage_with_soak_and_approval() -> Result<()> {
+    let (clock, it) = timed().await?;
+    let repository = shop(&it, &["dev", "staging", "prod"]).await?;
+    it.create(&stage("dev", &json!({}))).await?;
+    let soak = json!({"from": [{"stage": "dev", "soak": "10m"}]});
+    it.create(&stage("staging", &soak)).await?;
+    let signoff = json!({
+        "from": [{"stage": "staging"}],
+        "gates": [{"name": "signoff", "approval": {"min": 1}}],
+    });
+    it.create(&stage("prod", &signoff)).await?;
+    for name in ["dev", "staging", "prod"] {
+        it.wait(("Stage", name), "it runs something", |it| it["status"]["current"].is_object())
+            .await?;
+    }
+    it.release("1.1.0").await?;
+    runs(&it, "dev", "1.1.0").await?;
+    let soaking = |it: &Value| {
+        let blocked = it["status"]["candidate"]["blockedBy"].as_str().unwrap_or_default();
+        it["status"]["candidate"]["version"] == "1.1.0" && blocked.contains("soaks in dev until")
+    };
+    it.wait(("Stage", "staging"), "it waits for the soak", soaking).await?;
+    assert_eq!(read(&repository, "main", "staging/app.yaml").await?, file(&it, "staging", "1.0.0"));
+    clock.advance(Duration::from_secs(601));
+    runs(&it, "staging", "1.1.0").await?;
+    let waiting = |it: &Value| it["status"]["promotion"].is_string();
+    let prod = it.wait(("Stage", "prod"), "it has a promotion", waiting).await?;
+    let name = prod["status"]["promotion"].as_str().context("a name")?.to_owned();
+    let asked = |it: &Value| {
+        it["status"]["phase"] == "Gating"
+            && it["status"]["message"].as_str().is_some_and(|it| it.starts_with("signoff: 0 of 1"))
+    };
+    it.wait(("Promotion", &name), "it waits for an approval", asked).await?;
+    it.event("Promotion", &name, "ApprovalRequested").await?;
+    assert_eq!(read(&repository, "main", "prod/app.yaml").await?, file(&it, "prod", "1.0.0"));
+    it.patch(("Promotion", &name), &json!({"spec": {"approvals": [{"by": "alice"}]}})).await?;
+    runs(&it, "prod", "1.1.0").await?;
+    assert_eq!(read(&repository, "main", "prod/app.yaml").await?, file(&it, "prod", "1.1.0"));
+    let message = repository.log("main").await?.first().context("a commit")?.message.clone();
+    ensure!(message.contains("\nGate-signoff: passed: 1 of 1; alice\n"), "{message}");
+    ensure!(message.contains("\nApproved-By: alice "), "{message}");
+    ensure!(message.contains("\nPromotion-From: staging@"), "{message}");
+    assert_eq!(repository.log("main").await?.len(), 4);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_commit_is_adopted_and_never_overwritten() -> Result<()> {
+    let (_clock, it) = timed().await?;
+    let repository = shop(&it, &["dev"]).await?;
+    it.create(&stage("dev", &json!({}))).await?;
+    it.wait(("Stage", "dev"), "it runs something", |it| it["status"]["current"].is_object())
+        .await?;
+    it.release("1.1.0").await?;
+    runs(&it, "dev", "1.1.0").await?;
+    repository
+        .commit("main", [("dev/app.yaml", file(&it, "dev", "1.0.0").as_str())], "revert")
+        .await?;
+    it.request("GitRepository", "fleet").await?;
+    let held = |it: &Value| it["status"]["hold"]["kind"] == "Commit";
+    let dev = it.wait(("Stage", "dev"), "it is held", held).await?;
+    assert_eq!(dev["status"]["current"]["version"], "1.0.0");
+    assert_eq!(condition(&dev, "Held")["status"], "True");
+    it.release("1.2.0").await?;
+    let shown = |it: &Value| it["status"]["candidate"]["version"] == "1.2.0";
+    it.wait(("Stage", "dev"), "the candidate is shown", shown).await?;
+    it.event("Stage", "dev", "StageHeld").await?;
+    assert_eq!(read(&repository, "main", "dev/app.yaml").await?, file(&it, "dev", "1.0.0"));
+    // Until somebody says so.
+    let resume = json!({"metadata": {"annotations": {"promotion.sluice.dev/resumeAt": "now"}}});
+    it.patch(("Stage", "dev"), &resume).await?;
+    runs(&it, "dev", "1.2.0").await?;
+    assert_eq!(read(&repository, "main", "dev/app.yaml").await?, file(&it, "dev", "1.2.0"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_that_fails_is_rolled_back() -> Result<()> {
+    let (clock, it) = timed().await?;
+    let repository = shop(&it, &["dev"]).await?;
+    let rollback = json!({
+        "onFailure": {"action": "Rollback"},
+        "deploy": {"timeout": "10m", "health": [
+            {"kind": "Kustomization", "name": "dev"},
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": "verdict",
+             "expr": "object.data[components.app.tag] == 'good'"},
+        ]},
+    });
+    let verdict = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "verdict"},
+        "data": {"1.0.0": "good"},
+    });
+    it.create(&verdict).await?;
+    it.create(&stage("dev", &rollback)).await?;
+    it.wait(("Stage", "dev"), "it runs something", |it| it["status"]["current"].is_object())
+        .await?;
+    it.release("1.1.0").await?;
+    let deploying = |it: &Value| it["status"]["promotion"].is_string();
+    let dev = it.wait(("Stage", "dev"), "it promotes", deploying).await?;
+    let name = dev["status"]["promotion"].as_str().context("a name")?.to_owned();
+    let waits = |it: &Value| it["status"]["phase"] == "Deploying";
+    it.wait(("Promotion", &name), "it is deployed", waits).await?;
+    clock.advance(Duration::from_secs(601));
+    let failed = |it: &Value| it["status"]["reason"] == "DeployTimeout";
+    it.wait(("Promotion", &name), "it fails", failed).await?;
+    let back = |it: &Value| {
+        it["status"]["current"]["version"] == "1.0.0"
+            && it["status"]["hold"]["kind"] == "Failure"
+            && it["status"]["promotion"].is_null()
+    };
+    let dev = it.wait(("Stage", "dev"), "it is back and held", back).await?;
+    assert_eq!(read(&repository, "main", "dev/app.yaml").await?, file(&it, "dev", "1.0.0"));
+    let rollback = dev["status"]["current"]["promotion"].as_str().context("a name")?;
+    let rollback = it.ready("Promotion", rollback).await?;
+    assert_eq!(rollback["spec"]["kind"], "Rollback");
+    assert_eq!(rollback["status"]["rollbackOf"], json!(name));
+    // One commit for each, and no more.
+    assert_eq!(repository.log("main").await?.len(), 3);
+    assert_eq!(promotions(&it).await?.len(), 2);
     Ok(())
 }
