@@ -30,6 +30,7 @@ mod gate;
 mod guard;
 mod ledger;
 mod message;
+mod outside;
 mod pipe;
 mod promote;
 mod stage;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 pub use self::{
     bundle::BundleReconciler,
     gate::{Adapter, Asked, Gates},
+    outside::Outside,
     pipe::PipelineReconciler,
     promote::PromotionReconciler,
     stage::StageReconciler,
