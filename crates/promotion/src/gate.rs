@@ -149,6 +149,9 @@ fn test(name: &str, spec: &v1::Gate, adapters: &Gates) -> Result<Test, Stop> {
         return Ok(Test::Window(Windows { allow: all(&it.allow)?, deny: all(&it.deny)? }));
     }
     if let Some(it) = &spec.cel {
+        if !it.objects.is_empty() {
+            return Err(not_implemented(name, "cel.objects"));
+        }
         let expression = gate::cel(name, &it.expr).map_err(|why| invalid(name, why))?;
         return Ok(Test::Cel(expression, it.message.clone()));
     }

@@ -59,6 +59,8 @@ pub struct Options {
     /// Whether names of users are believed where no admission policy makes sure of them: then anybody
     /// who may write a Promotion can approve it in anybody's name.
     pub unguarded: bool,
+    /// `--gate-allowed-hosts`: hosts that gates may ask; all if there are none.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// What the reconcilers work with. Cheap to clone.

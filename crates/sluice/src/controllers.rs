@@ -10,7 +10,7 @@ use axum::Router;
 use cloud::{CacheOptions, Cloud, Endpoints, Environment};
 use controller::{Controller, Host, Metrics, clock::Clock, event::Post};
 use forge::Forge;
-use http_client::Pool;
+use http_client::{Guard, Pool};
 use kms::ProcessVault;
 use kube::{Client, api::ApiResource};
 use promotion::{BundleReconciler, PipelineReconciler, PromotionReconciler, StageReconciler};
@@ -53,6 +53,8 @@ pub struct Setup {
     pub helm_release: helm_release::Options,
     /// How promotion behaves.
     pub promotion: promotion::Options,
+    /// Host and port of the API server, which gates must not ask.
+    pub api_server: Option<String>,
     /// How artifacts are kept, and where they are said to be served.
     pub artifact: artifact::Options,
     /// SSH settings and the name that Git servers are told.
@@ -77,6 +79,7 @@ impl Setup {
             kustomization: kustomization::Options::default(),
             helm_release: helm_release::Options::default(),
             promotion: promotion::Options::default(),
+            api_server: None,
             artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
@@ -355,6 +358,12 @@ impl Shared {
     }
 
     fn promotion(&self, setup: &Setup) -> Result<promotion::Context> {
+        let outside = promotion::Outside {
+            client: self.host.client().clone(),
+            pool: self.pool.clone(),
+            guard: Guard::new(&setup.promotion.allowed_hosts, &setup.api_server),
+            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+        };
         Ok(promotion::Context {
             client: self.host.client().clone(),
             cloud: self.cloud.clone(),
@@ -362,7 +371,7 @@ impl Shared {
             forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
             compute: self.host.compute().clone(),
             writers: self.writers.clone(),
-            gates: promotion::Gates::default(),
+            gates: promotion::Gates::new(outside.adapters()),
             options: Arc::new(setup.promotion.clone()),
         })
     }

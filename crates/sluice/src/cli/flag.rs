@@ -53,6 +53,10 @@ pub(crate) struct Controllers {
     /// Refuse references to objects of other namespaces
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) no_cross_namespace_refs: bool,
+    /// Hosts that the gates http and metric may ask, such as prometheus.monitoring:9090 or
+    /// *.example.com; any but the API server and link-local ones if none is given
+    #[arg(long, value_name = "HOST,...", value_delimiter = ',')]
+    pub(crate) gate_allowed_hosts: Vec<String>,
     /// Reconcile only objects with these labels
     #[arg(long, default_value = "", value_parser = selector, value_name = "SELECTOR", hide_default_value = true)]
     pub(crate) watch_label_selector: String,
@@ -254,6 +258,11 @@ impl Controllers {
             requeue_dependency: self.requeue_dependency.unwrap_or(Duration::from_secs(5)),
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             timeout: self.reconciliation_timeout,
+        };
+        setup.promotion = promotion::Options {
+            no_cross_namespace_refs: self.no_cross_namespace_refs,
+            allowed_hosts: self.gate_allowed_hosts.clone(),
+            unguarded: false,
         };
         setup.kustomization = reconciler::kustomization::Options {
             concurrent_ssa: self.concurrent_ssa,

@@ -79,9 +79,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Runs the controllers, once elected, until a signal ends them.
 async fn manage(arguments: &Arguments) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let setup = setup(arguments)?;
+    let mut setup = setup(arguments)?;
     let metrics = Metrics::new(process_registry()?)?;
-    let client = client(&arguments.cluster, &metrics).await?;
+    let (client, server) = client(&arguments.cluster, &metrics).await?;
+    setup.api_server = Some(server);
     let aside = Aside::start("probes").context("cannot start the thread for probes")?;
     let post = post(&arguments.behaviour.events_addr)?;
     let stop = CancellationToken::new();
@@ -153,8 +154,8 @@ fn namespace(arguments: &Arguments) -> Result<Option<String>> {
     namespace.map(Some).context("--watch-all-namespaces=false needs RUNTIME_NAMESPACE")
 }
 
-/// A client by flag, environment or pod, whose requests are counted.
-async fn client(flags: &flag::Cluster, metrics: &Metrics) -> Result<Client> {
+/// A client by flag, environment or pod, whose requests are counted, and the host that it asks.
+async fn client(flags: &flag::Cluster, metrics: &Metrics) -> Result<(Client, String)> {
     let config = match &flags.kubeconfig {
         None => Config::infer().await.context(
             "there is no API server: set KUBECONFIG or give --kubeconfig (or see `sluice up`)",
@@ -169,7 +170,8 @@ async fn client(flags: &flag::Cluster, metrics: &Metrics) -> Result<Client> {
     let host = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
     let builder =
         ClientBuilder::try_from(config).context("cannot use the API server's settings")?;
-    Ok(builder.with_layer(&CountRequests::new(metrics.clone(), host)).build())
+    let counted = CountRequests::new(metrics.clone(), host.clone());
+    Ok((builder.with_layer(&counted).build(), host))
 }
 
 /// A registry that also tells of the process itself.
@@ -248,7 +250,7 @@ impl Candidates {
             let (flags, metrics) = (arguments.cluster.clone(), metrics.clone());
             let candidacy = async move {
                 // A client of its own: renewal must not wait for busy controllers.
-                let client = client(&flags, &metrics).await?;
+                let (client, _) = client(&flags, &metrics).await?;
                 let seat = Seat { client, clock: Arc::new(clock::System), metrics };
                 let candidate = Candidate::new(election, seat);
                 if ended.run_until_cancelled(before.cancelled()).await.is_none() {

@@ -118,6 +118,7 @@ impl Embedded {
         self.directory.write_private("artifacts-port", &address.port().to_string())?;
         let mut setup = setup.clone();
         setup.artifact.address = address.to_string();
+        setup.api_server = Some(self.url.trim_start_matches("https://").to_owned());
         let running: Running = controllers::start(&host, &setup)?;
         if let Some(router) = running.files() {
             tokio::spawn(listen::plain(files, router, self.stop.clone()));

@@ -161,12 +161,10 @@ async fn stages_are_held_rolled_back_and_frozen() {
     let shop = Shop::open();
     shop.said(&["hold", "prod", "--reason", "fair"]);
     shop.said(&["resume", "prod"]);
-    shop.said(&["verify", "prod"]);
     let prod = shop.api("Stage").await.get("prod").await.unwrap();
     let annotations = prod.metadata.annotations.unwrap();
     assert!(annotations["promotion.sluice.dev/hold"].starts_with("fair (admin, "));
     assert!(annotations.contains_key("promotion.sluice.dev/resumeAt"));
-    assert!(annotations.contains_key("promotion.sluice.dev/verifyAt"));
 
     let back = shop.said(&["rollback", "prod"]);
     assert!(back.contains("of 0.9 (shop-0) to prod"), "{back}");

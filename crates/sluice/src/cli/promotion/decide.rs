@@ -1,7 +1,7 @@
-//! `sluice promotion hold`, `resume` and `verify`.
+//! `sluice promotion hold` and `resume`.
 
 use anyhow::Result;
-use api::promotion::{HOLD, RESUME_AT, Stage, VERIFY_AT};
+use api::promotion::{HOLD, RESUME_AT, Stage};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -30,15 +30,6 @@ pub(super) struct Resume {
     cluster: cluster::Arguments,
 }
 
-/// Verify once more what a stage runs
-#[derive(Debug, Args)]
-pub(super) struct Verify {
-    /// Name of the stage
-    stage: String,
-    #[command(flatten)]
-    cluster: cluster::Arguments,
-}
-
 pub(super) async fn hold(arguments: Hold) -> Result<()> {
     let place = Place::of(&arguments.cluster).await?;
     let (who, _) = place.asker().await?;
@@ -54,13 +45,6 @@ pub(super) async fn resume(arguments: Resume) -> Result<()> {
     let place = Place::of(&arguments.cluster).await?;
     note(&place, &arguments.stage, RESUME_AT, &Timestamp::now().to_string()).await?;
     Term::detect().done(&format!("{} goes on", arguments.stage));
-    Ok(())
-}
-
-pub(super) async fn verify(arguments: Verify) -> Result<()> {
-    let place = Place::of(&arguments.cluster).await?;
-    note(&place, &arguments.stage, VERIFY_AT, &Timestamp::now().to_string()).await?;
-    Term::detect().done(&format!("{} is verified once more", arguments.stage));
     Ok(())
 }
 
