@@ -1,5 +1,7 @@
 //! The two servers.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
@@ -7,6 +9,9 @@ use futures::StreamExt as _;
 use http::{HeaderMap, Request};
 use tower::ServiceExt as _;
 use world::kubernetes;
+
+/// How often a server that asks to come again is asked.
+const UNAVAILABLE: usize = 50;
 
 /// Who answers.
 pub(crate) enum Backend {
@@ -82,12 +87,23 @@ impl Backend {
             Self::Kubernetes { client, server } => {
                 let (parts, body) = request.into_parts();
                 let url = format!("{}{}", server.url(), parts.uri);
-                let request = client
-                    .request(parts.method, url)
-                    .headers(parts.headers)
-                    .bearer_auth("world-admin")
-                    .body(body);
-                let answer = request.send().await.unwrap();
+                let ask = || {
+                    client
+                        .request(parts.method.clone(), &url)
+                        .headers(parts.headers.clone())
+                        .bearer_auth("world-admin")
+                        .body(body.clone())
+                        .send()
+                };
+                let mut answer = ask().await.unwrap();
+                // While it takes up a changed definition, it asks everybody to come again.
+                for _ in 0..UNAVAILABLE {
+                    if answer.status() != 503 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    answer = ask().await.unwrap();
+                }
                 let (code, headers) = (answer.status().as_u16(), answer.headers().clone());
                 let pieces = answer.bytes_stream().filter_map(async |it| it.ok());
                 (code, headers, pieces.boxed())
