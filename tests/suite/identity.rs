@@ -196,7 +196,16 @@ impl<'a> Conversation<'a> {
         normalise(&mut answer);
         let mut text = format!("{code} {answer}");
         for (name, value) in &self.kept {
-            text = text.replace(value.as_str(), &format!("${name}"));
+            let name = format!("${name}");
+            // A number may be part of something else, such as an id.
+            let number = value.bytes().all(|byte| byte.is_ascii_digit());
+            let whole = regex::Regex::new(&format!(r"\b{}\b", regex::escape(value)));
+            text = match whole {
+                Ok(whole) if number => {
+                    whole.replace_all(&text, regex::NoExpand(&name)).into_owned()
+                }
+                _ => text.replace(value.as_str(), &name),
+            };
         }
         let uid = regex::Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
         let time = regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ");
