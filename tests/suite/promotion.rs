@@ -94,10 +94,6 @@ async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
     it.wait(("Stage", stage), &format!("{stage} runs {version}"), runs).await
 }
 
-async fn promotions(it: &Tenant) -> Result<Vec<Value>> {
-    it.world.objects.list(PROMOTION, "Promotion", &it.namespace).await
-}
-
 async fn a_bundle_is_committed_and_seen_to_run(it: Tenant) -> Result<()> {
     let repository = shop(&it, &["dev"]).await?;
     it.create(&stage("dev", &json!({}))).await?;
