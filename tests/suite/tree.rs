@@ -21,8 +21,14 @@ const GROUPS: [&str; 3] =
 const HOME: &str = "home";
 
 /// Kinds in the trees that are in no namespace.
-const CLUSTER_SCOPED: [&str; 5] =
-    ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ClusterIssuer"];
+const CLUSTER_SCOPED: [&str; 6] = [
+    "Namespace",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "ClusterIssuer",
+    "GatewayClass",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trees_of_examples_are_applied_as_kustomize_builds_them() -> Result<()> {
