@@ -94,6 +94,10 @@ async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
     it.wait(("Stage", stage), &format!("{stage} runs {version}"), runs).await
 }
 
+async fn promotions(it: &Tenant) -> Result<Vec<Value>> {
+    it.world.objects.list(PROMOTION, "Promotion", &it.namespace).await
+}
+
 async fn a_bundle_is_committed_and_seen_to_run(it: Tenant) -> Result<()> {
     let repository = shop(&it, &["dev"]).await?;
     it.create(&stage("dev", &json!({}))).await?;
@@ -247,5 +251,51 @@ async fn a_persons_commit_is_adopted_and_never_overwritten() -> Result<()> {
     it.patch(("Stage", "dev"), &resume).await?;
     runs(&it, "dev", "1.2.0").await?;
     assert_eq!(read(&repository, "main", "dev/app.yaml").await?, file(&it, "dev", "1.2.0"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_that_fails_is_rolled_back() -> Result<()> {
+    let (clock, it) = timed().await?;
+    let repository = shop(&it, &["dev"]).await?;
+    let rollback = json!({
+        "onFailure": {"action": "Rollback"},
+        "deploy": {"timeout": "10m", "health": [
+            {"kind": "Kustomization", "name": "dev"},
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": "verdict",
+             "expr": "object.data[components.app.tag] == 'good'"},
+        ]},
+    });
+    let verdict = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "verdict"},
+        "data": {"1.0.0": "good"},
+    });
+    it.create(&verdict).await?;
+    it.create(&stage("dev", &rollback)).await?;
+    it.wait(("Stage", "dev"), "it runs something", |it| it["status"]["current"].is_object())
+        .await?;
+    it.release("1.1.0").await?;
+    let deploying = |it: &Value| it["status"]["promotion"].is_string();
+    let dev = it.wait(("Stage", "dev"), "it promotes", deploying).await?;
+    let name = dev["status"]["promotion"].as_str().context("a name")?.to_owned();
+    let waits = |it: &Value| it["status"]["phase"] == "Deploying";
+    it.wait(("Promotion", &name), "it is deployed", waits).await?;
+    clock.advance(Duration::from_secs(601));
+    let failed = |it: &Value| it["status"]["reason"] == "DeployTimeout";
+    it.wait(("Promotion", &name), "it fails", failed).await?;
+    let back = |it: &Value| {
+        it["status"]["current"]["version"] == "1.0.0"
+            && it["status"]["hold"]["kind"] == "Failure"
+            && it["status"]["promotion"].is_null()
+    };
+    let dev = it.wait(("Stage", "dev"), "it is back and held", back).await?;
+    assert_eq!(read(&repository, "main", "dev/app.yaml").await?, file(&it, "dev", "1.0.0"));
+    let rollback = dev["status"]["current"]["promotion"].as_str().context("a name")?;
+    let rollback = it.ready("Promotion", rollback).await?;
+    assert_eq!(rollback["spec"]["kind"], "Rollback");
+    assert_eq!(rollback["status"]["rollbackOf"], json!(name));
+    // One commit for each, and no more.
+    assert_eq!(repository.log("main").await?.len(), 3);
+    assert_eq!(promotions(&it).await?.len(), 2);
     Ok(())
 }

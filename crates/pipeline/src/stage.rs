@@ -263,6 +263,10 @@ pub fn superseder<'a>(it: &Attempt, all: &'a [Attempt], replaces: bool) -> Optio
 /// Why there is no reason for a rollback any more: the branch does not hold what it undoes.
 pub fn moot(it: &Attempt, state: &State) -> Option<String> {
     let undone = it.rollback_of.as_ref().filter(|_| it.kind == Kind::Rollback)?;
+    // The stage makes the rollback before it tells that it counted what is undone.
+    if !state.counted.contains(undone) {
+        return None;
+    }
     let runs = state.current.as_ref().and_then(|current| current.promotion.as_ref());
     // Until the stage has counted it, it is what it was when the rollback was made.
     let own = runs == Some(&it.name);
