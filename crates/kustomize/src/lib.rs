@@ -63,7 +63,7 @@ mod name_reference;
 mod node;
 mod origin;
 mod output;
-mod path;
+pub mod path;
 mod pattern;
 mod repository;
 mod resource;

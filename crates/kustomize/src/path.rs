@@ -1,7 +1,7 @@
 //! Paths as Go's `path/filepath` has them, with `/`.
 
-/// The shortest path that says the same.
-pub(crate) fn clean(path: &str) -> String {
+/// The shortest path that says the same (`filepath.Clean`).
+pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -21,8 +21,8 @@ pub(crate) fn clean(path: &str) -> String {
     }
 }
 
-/// One path below another.
-pub(crate) fn join(folder: &str, path: &str) -> String {
+/// One path below another (`filepath.Join`).
+pub fn join(folder: &str, path: &str) -> String {
     match (folder, path) {
         ("", "") => String::new(),
         ("", path) => clean(path),

@@ -248,7 +248,7 @@ impl Shared {
             client: self.host.client().clone(),
             store: self.store(setup)?,
             mirrors: self.mirrors(setup)?,
-            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            forge: self.forge(),
             registry: self.registry(),
             cloud: self.cloud.clone(),
             http: self.pool.clone(),
@@ -348,7 +348,7 @@ impl Shared {
         Ok(automation::Context {
             client: self.host.client().clone(),
             mirrors: self.mirrors(setup)?,
-            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            forge: self.forge(),
             cloud: self.cloud.clone(),
             compute: self.host.compute().clone(),
             unmarked: automation::Unmarked::default(),
@@ -357,18 +357,22 @@ impl Shared {
         })
     }
 
+    fn forge(&self) -> Forge {
+        Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone())
+    }
+
     fn promotion(&self, setup: &Setup) -> Result<promotion::Context> {
         let outside = promotion::Outside {
             client: self.host.client().clone(),
             pool: self.pool.clone(),
             guard: Guard::new(&setup.promotion.allowed_hosts, &setup.api_server),
-            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            forge: self.forge(),
         };
         Ok(promotion::Context {
             client: self.host.client().clone(),
             cloud: self.cloud.clone(),
             mirrors: self.mirrors(setup)?,
-            forge: Forge::new(self.pool.clone(), Arc::clone(&self.now), self.tokens.clone()),
+            forge: self.forge(),
             compute: self.host.compute().clone(),
             writers: self.writers.clone(),
             gates: promotion::Gates::new(outside.adapters()),

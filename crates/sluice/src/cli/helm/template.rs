@@ -102,6 +102,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
 }
 
+/// The name of a release by a template.
+pub(in crate::cli) fn named(text: &str) -> Result<String, String> {
+    let functions = gotemplate::FuncSet::text(Arc::new(Machine));
+    let name = gotemplate::Template::parse("name-template", text, &functions)
+        .and_then(|it| it.execute(&gotemplate::Value::Nil, &gotemplate::Options::default()));
+    name.map_err(|error| error.to_string())
+}
+
 /// What cannot be installed: libraries, and charts that lack others.
 pub(in crate::cli) fn check(chart: &Chart) -> Result<(), String> {
     let kind = &chart.metadata.kind;
@@ -153,12 +161,7 @@ impl Arguments {
             return Ok((self.first.clone(), chart));
         }
         if let Some(text) = &self.name_template {
-            let functions = gotemplate::FuncSet::text(Arc::new(Machine));
-            let name =
-                gotemplate::Template::parse("name-template", text, &functions).and_then(|it| {
-                    it.execute(&gotemplate::Value::Nil, &gotemplate::Options::default())
-                });
-            return Ok((name.map_err(|error| error.to_string())?, &self.first));
+            return Ok((named(text)?, &self.first));
         }
         if self.generate_name {
             let path = std::path::Path::new(&self.first);

@@ -47,9 +47,7 @@ fn release(asked: &kustomize::Chart) -> Result<String> {
     if asked.name_template.is_empty() {
         return Ok(format!("{}-{}", asked.name, jiff::Timestamp::now().as_second()));
     }
-    let functions = gotemplate::FuncSet::text(Arc::new(Machine));
-    let template = gotemplate::Template::parse("name-template", &asked.name_template, &functions)?;
-    Ok(template.execute(&gotemplate::Value::Nil, &gotemplate::Options::default())?)
+    template::named(&asked.name_template).map_err(|why| anyhow!(why))
 }
 
 fn values(asked: &kustomize::Chart) -> Result<Values> {
