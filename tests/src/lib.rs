@@ -11,9 +11,11 @@
 //! The same scenario runs on both API servers; one that is not there is reported skipped by name.
 
 mod api;
+mod fault;
 mod tenant;
 mod world;
 
 pub use api::{Objects, Refused};
+pub use fault::Fault;
 pub use tenant::{Event, Tenant, condition};
 pub use world::{Backend, Options, World, skipped};

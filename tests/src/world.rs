@@ -19,7 +19,7 @@ use world::{
     simulator::{self, Simulator},
 };
 
-use crate::{Objects, Tenant};
+use crate::{Fault, Objects, Tenant};
 
 /// Which API server a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Options {
     pub flags: fn(&mut Setup),
     /// Whether workloads get ready though nothing is run.
     pub workloads: bool,
+    /// What its controllers write.
+    pub fault: Fault,
 }
 
 impl Default for Options {
@@ -86,6 +88,7 @@ impl Default for Options {
             clock: Arc::new(clock::System),
             flags: |_| (),
             workloads: false,
+            fault: Fault::default(),
         }
     }
 }
@@ -118,6 +121,7 @@ struct Controllers {
     files: std::net::TcpListener,
     clock: Arc<dyn Clock>,
     flags: fn(&mut Setup),
+    fault: Fault,
     stop: std::sync::Mutex<Option<(DropGuard, tokio::task::JoinHandle<()>)>>,
 }
 
@@ -147,6 +151,7 @@ impl World {
             files: files()?,
             clock: options.clock,
             flags: options.flags,
+            fault: options.fault,
             stop: std::sync::Mutex::new(None),
         };
         let metrics = Metrics::new(prometheus::Registry::new())?;
@@ -215,6 +220,7 @@ impl Controllers {
         let listener = self.files.try_clone()?;
         setup.artifact.address = listener.local_addr()?.to_string();
         (self.flags)(&mut setup);
+        let client = self.fault.wrap(client);
         let host = controller::Host::new(controller::Context {
             client,
             clock: Arc::clone(&self.clock),

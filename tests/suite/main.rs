@@ -21,7 +21,9 @@ macro_rules! scenarios {
 mod artifact;
 mod automation;
 mod bucket;
+mod crash;
 mod full_disk;
+mod gate;
 mod generator;
 mod git;
 mod gpg;
@@ -36,6 +38,7 @@ mod oci_repository;
 mod policy;
 mod process;
 mod promotion;
+mod proposal;
 mod repository;
 mod runtime;
 mod source;

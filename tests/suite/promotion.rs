@@ -19,7 +19,7 @@ scenarios! {
 const PROMOTION: &str = "promotion.sluice.dev/v1alpha1";
 
 /// A file with a tag that is marked.
-fn file(it: &Tenant, stage: &str, tag: &str) -> String {
+pub(crate) fn file(it: &Tenant, stage: &str, tag: &str) -> String {
     format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {stage}\n  namespace: {0}\ndata:\n  \
          tag: {tag} # {{\"$imagepolicy\": \"{0}:app:tag\"}}\n",
@@ -31,7 +31,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": PROMOTION, "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
-fn stage(name: &str, more: &Value) -> Value {
+pub(crate) fn stage(name: &str, more: &Value) -> Value {
     let mut spec = json!({
         "pipelineRef": {"name": "shop"}, "promote": "Auto", "edit": {"paths": [name]},
     });
@@ -42,18 +42,24 @@ fn stage(name: &str, more: &Value) -> Value {
 }
 
 /// A repository with a folder and a Kustomization for each stage, and a pipeline of one image.
-async fn shop(it: &Tenant, stages: &[&str]) -> Result<Repository> {
+pub(crate) async fn shop(it: &Tenant, stages: &[&str]) -> Result<Repository> {
     let files: Vec<(String, String)> =
         stages.iter().map(|name| (format!("{name}/app.yaml"), file(it, name, "1.0.0"))).collect();
     let given = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
     let repository = it.files(given).await?;
+    fleet(it, stages, &json!({})).await?;
+    Ok(repository)
+}
+
+/// A Kustomization for each stage of a repository that is there, and a pipeline of one image.
+pub(crate) async fn fleet(it: &Tenant, stages: &[&str], source: &Value) -> Result<()> {
     it.publish("app", &["1.0.0"]);
     it.create(&it.image_repository("app", &json!({}))).await?;
     let choice = json!({"semver": {"range": "1.x"}});
     let digest = json!({"digestReflectionPolicy": "IfNotPresent"});
     it.create(&it.image_policy("app", &choice, &digest)).await?;
     it.ready("ImagePolicy", "app").await?;
-    it.create(&it.git_repository(&json!({}))).await?;
+    it.create(&it.git_repository(source)).await?;
     for name in stages {
         it.create(&json!({
             "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
@@ -80,11 +86,11 @@ async fn shop(it: &Tenant, stages: &[&str]) -> Result<Repository> {
     ))
     .await?;
     it.ready("Pipeline", "shop").await?;
-    Ok(repository)
+    Ok(())
 }
 
 /// Waits until a stage runs a version that was verified, and nothing is under way.
-async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
+pub(crate) async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
     let runs = |it: &Value| {
         let current = &it["status"]["current"];
         current["version"] == version
@@ -94,7 +100,7 @@ async fn runs(it: &Tenant, stage: &str, version: &str) -> Result<Value> {
     it.wait(("Stage", stage), &format!("{stage} runs {version}"), runs).await
 }
 
-async fn promotions(it: &Tenant) -> Result<Vec<Value>> {
+pub(crate) async fn promotions(it: &Tenant) -> Result<Vec<Value>> {
     it.world.objects.list(PROMOTION, "Promotion", &it.namespace).await
 }
 
@@ -168,7 +174,7 @@ async fn stages_in_a_circle_and_with_common_files_stall(it: Tenant) -> Result<()
 }
 
 /// A world whose time is advanced by the test.
-async fn timed() -> Result<(clock::Manual, Tenant)> {
+pub(crate) async fn timed() -> Result<(clock::Manual, Tenant)> {
     let clock = clock::Manual::new(jiff::Timestamp::now());
     let flags = |it: &mut sluice::controllers::Setup| it.promotion.unguarded = true;
     let world =

@@ -16,9 +16,11 @@
 //! asks no Git server and no registry.
 
 mod account;
+mod image;
 mod reader;
 mod repository;
 
 pub use account::Tokens;
+pub use image::image;
 pub use reader::{Reader, Workload, to_registry};
 pub use repository::{Refusal, remote};

@@ -257,6 +257,14 @@ pub const OVERLAPPING_PATHS: &str = "OverlappingPaths";
 pub const CONFLICTING_AUTOMATION: &str = "ConflictingAutomation";
 /// Promotion: a component has no marker or field in a stage's files.
 pub const NO_MARKERS: &str = "NoMarkers";
+/// Promotion: something of a bundle can no longer be had.
+pub const ARTIFACT_GONE: &str = "ArtifactGone";
+/// Promotion: a bundle cannot be promoted any more.
+pub const BUNDLE_UNAVAILABLE: &str = "BundleUnavailable";
+/// Promotion: a freeze begins.
+pub const FREEZE_STARTED: &str = "FreezeStarted";
+/// Promotion: a freeze ends.
+pub const FREEZE_ENDED: &str = "FreezeEnded";
 /// Promotion: a bundle was made.
 pub const BUNDLE_CREATED: &str = "BundleCreated";
 /// Promotion: a gate is waited for.

@@ -177,18 +177,14 @@ impl Host {
 
     pub(crate) fn feed<K>(&self, selection: Selection) -> Feed<K>
     where
-        K: Watchable + Resource<Scope = NamespaceResourceScope>,
+        K: Watchable + Resource<Scope: Placed>,
     {
         let selector = match selection {
             Selection::Ours => self.options.label_selector.clone(),
             Selection::Configs => self.options.configs_label_selector.clone(),
             Selection::All => None,
         };
-        let client = self.client.clone();
-        let api = match &self.options.namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
-        };
+        let api = K::Scope::api(self.client.clone(), self.options.namespace.as_deref());
         self.shared(api, selector)
     }
 
@@ -210,6 +206,35 @@ impl Host {
         tokio::spawn(feed.clone().follow(api, config, self.stop.clone()));
         feeds.insert(key, Box::new(feed.clone()));
         feed
+    }
+}
+
+/// Where the objects of a kind are: in namespaces, or outside.
+pub trait Placed: Sized {
+    /// Those of a namespace, if there are namespaces and only one is wanted; else all.
+    fn api<K>(client: Client, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<Scope = Self, DynamicType = ()>;
+}
+
+impl Placed for NamespaceResourceScope {
+    fn api<K>(client: Client, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<Scope = Self, DynamicType = ()>,
+    {
+        match namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        }
+    }
+}
+
+impl Placed for ClusterResourceScope {
+    fn api<K>(client: Client, _namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<Scope = Self, DynamicType = ()>,
+    {
+        Api::all(client)
     }
 }
 

@@ -76,7 +76,7 @@ pub use compute::{Compute, Panicked};
 pub use condition::{Claim, Conditions};
 pub use event::Event;
 pub use feed::Store;
-pub use host::{Context, Host, Options};
+pub use host::{Context, Host, Options, Placed};
 pub use metric::Metrics;
 pub use outcome::{Next, Report, Stop, Telling, Verdict};
 pub use reconcile::Reconcile;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use api::meta::Object;
-use k8s_openapi::NamespaceResourceScope;
 
-use crate::{Conditions, Event, Reference, Report, Stop, Turn, Watch};
+use crate::{Conditions, Event, Reference, Report, Stop, Turn, Watch, host::Placed};
 
 /// Brings objects of one kind to what their spec says, one short turn at a time.
 ///
@@ -19,7 +18,7 @@ use crate::{Conditions, Event, Reference, Report, Stop, Turn, Watch};
 /// and `lastHandledReconcileAt`, sends the events, counts, and schedules what is next.
 pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The kind this is about.
-    type Resource: Object + kube::Resource<Scope = NamespaceResourceScope>;
+    type Resource: Object + kube::Resource<Scope: Placed>;
 
     /// Name of the controller as upstream calls it, such as `image-reflector-controller`:
     /// component of the events and field manager of the patches.

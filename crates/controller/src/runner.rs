@@ -324,7 +324,10 @@ impl<R: Reconcile> Run<'_, R> {
 
     fn writer(&self, object: Value) -> Writer {
         let place = Place {
-            collection: R::Resource::url_path(&(), Some(&self.key.namespace)),
+            collection: R::Resource::url_path(
+                &(),
+                Some(&*self.key.namespace).filter(|it| !it.is_empty()),
+            ),
             name: self.key.name.clone(),
             manager: R::CONTROLLER,
             finalizer: R::FINALIZER,

@@ -42,6 +42,7 @@ pub mod gate;
 pub mod graph;
 pub mod path;
 pub mod promotion;
+pub mod request;
 pub mod stage;
 pub mod value;
 pub mod window;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     approval::Approval,
     gate::{self, Answer, Asking, Gate, Record, Verdict},
+    request::{self, Pull, Request},
 };
 
 /// Where a promotion stands.
@@ -142,8 +143,10 @@ pub struct State {
     pub gates: Vec<Record>,
     /// How its verifications stand.
     pub verify: Vec<Record>,
-    /// Whether a push may have been tried.
+    /// Whether a push to the branch may have been tried.
     pub intended: bool,
+    /// Whether it is written by a pull request.
+    pub request: Request,
     /// The commit that holds it.
     pub written: Option<String>,
     /// Since when what runs it is healthy.
@@ -185,6 +188,12 @@ pub struct Facts<'a> {
     pub plan: Option<Result<(), (Reason, String)>>,
     /// Whether it was looked for its commit in this turn, and is not there.
     pub searched: bool,
+    /// How its pull request was seen in this turn, unless what it proposes is on the branch.
+    pub pull: Option<Pull>,
+    /// Whether its pull request is merged without a person.
+    pub merges: bool,
+    /// How long its pull request may stay open.
+    pub patience: Option<SignedDuration>,
     /// How what runs it was seen in this turn.
     pub deployed: Option<Deployed>,
     /// How long it may take until it runs.
@@ -224,8 +233,14 @@ pub enum Action {
     Ask(Vec<String>),
     /// Look for the commit: it may have been pushed.
     Search,
-    /// Write.
+    /// Write: to the branch, or to one of its own with a pull request.
     Write,
+    /// Look at the pull request and whether the branch holds what it proposes.
+    Look,
+    /// Merge the pull request.
+    Merge,
+    /// Close the pull request and say why.
+    Close(String),
     /// See how what runs it stands.
     Observe,
     /// Wait.
@@ -254,6 +269,10 @@ pub struct Step {
 
 /// Decides what a promotion does next.
 pub fn next(state: &State, facts: &Facts<'_>) -> Step {
+    request::guarded(decide(state, facts), state, facts)
+}
+
+fn decide(state: &State, facts: &Facts<'_>) -> Step {
     let plain =
         |action| Step { action, gates: None, verify: None, healthy_since: state.healthy_since };
     if state.phase.is_terminal() {
@@ -269,8 +288,7 @@ pub fn next(state: &State, facts: &Facts<'_>) -> Step {
         Phase::Pending => plain(wait(None, "stage: another promotion has its turn")),
         Phase::Gating => gating(state, facts),
         Phase::Writing => writing(state, facts),
-        // What a pull request does next is decided where it is seen.
-        Phase::Proposed => plain(wait(None, "pull request: open")),
+        Phase::Proposed => request::proposed(state, facts),
         Phase::Deploying => plain(deploying(state, facts)),
         Phase::Verifying => verifying(state, facts),
         Phase::Succeeded | Phase::Failed | Phase::Rejected | Phase::Superseded | Phase::Aborted => {
@@ -303,6 +321,9 @@ fn gating(state: &State, facts: &Facts<'_>) -> Step {
     if state.intended && state.written.is_none() && !facts.searched {
         return plain(Action::Search);
     }
+    if let Some(action) = request::found(state, facts) {
+        return plain(action);
+    }
     match &facts.plan {
         None => return plain(Action::Plan),
         Some(Err((reason, why))) => return plain(fail(*reason, why)),
@@ -325,6 +346,9 @@ fn gating(state: &State, facts: &Facts<'_>) -> Step {
 
 fn writing(state: &State, facts: &Facts<'_>) -> Step {
     let plain = |action| Step { action, gates: None, verify: None, healthy_since: None };
+    if let Some(action) = request::found(state, facts) {
+        return plain(action);
+    }
     if state.written.is_some() {
         return plain(enter(Phase::Deploying, "Committed", "the commit is on the branch"));
     }
@@ -344,7 +368,7 @@ fn writing(state: &State, facts: &Facts<'_>) -> Step {
     Step { action, gates: Some(gates), verify: None, healthy_since: None }
 }
 
-fn ask(state: &State, facts: &Facts<'_>) -> (Vec<Record>, Verdict) {
+pub(crate) fn ask(state: &State, facts: &Facts<'_>) -> (Vec<Record>, Verdict) {
     // A rollback brings back what was good: what was asked then is not asked again.
     let gates = if state.kind == Kind::Rollback { &[] } else { facts.gates };
     gate::decide(facts.implicit.clone(), gates, &state.gates, &asking(state, facts))
@@ -361,7 +385,7 @@ fn asking<'a>(state: &'a State, facts: &'a Facts<'_>) -> Asking<'a> {
     }
 }
 
-fn undecided(verdict: Verdict, facts: &Facts<'_>) -> Action {
+pub(crate) fn undecided(verdict: Verdict, facts: &Facts<'_>) -> Action {
     match verdict {
         Verdict::Passed => Action::Write,
         Verdict::Ask(names) => Action::Ask(names),
@@ -437,14 +461,14 @@ fn is_baking(state: &State, facts: &Facts<'_>) -> bool {
     facts.bake.is_positive() && !done
 }
 
-fn enter(phase: Phase, reason: &'static str, message: &str) -> Action {
+pub(crate) fn enter(phase: Phase, reason: &'static str, message: &str) -> Action {
     Action::Enter { phase, reason, message: message.to_owned() }
 }
 
-fn fail(reason: Reason, message: &str) -> Action {
+pub(crate) fn fail(reason: Reason, message: &str) -> Action {
     enter(Phase::Failed, reason.word(), message)
 }
 
-fn wait(until: Option<Timestamp>, blocked_by: &str) -> Action {
+pub(crate) fn wait(until: Option<Timestamp>, blocked_by: &str) -> Action {
     Action::Wait { until, blocked_by: blocked_by.to_owned() }
 }

@@ -97,8 +97,10 @@ pub struct Attempt {
     pub finished: Option<Timestamp>,
     /// Whether it ends after its plan.
     pub dry_run: bool,
-    /// Whether a push may have been tried.
+    /// Whether a push to the branch may have been tried.
     pub intended: bool,
+    /// Whether a pull request may be open that somebody merges at any time.
+    pub requested: bool,
     /// The commit that holds it.
     pub written: Option<String>,
     /// Who asked for it, or ended it.
@@ -108,6 +110,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether it shows that what was verified before is not good any more.
+    pub fn takes_back(&self) -> bool {
+        let bad = ["DeployFailed", "DeployTimeout", "VerifyFailed"].contains(&self.reason.as_str());
+        self.phase == Phase::Failed && self.written.is_some() && bad
+    }
+
     /// Whether it may change the branch, or has and is not done with it.
     fn is_under_way(&self) -> bool {
         !self.phase.is_terminal() && (!self.phase.is_waiting() || self.intended)
@@ -194,6 +202,8 @@ pub struct Facts<'a> {
     pub hold: Option<(String, String)>,
     /// Whether somebody asks to resume.
     pub resume: bool,
+    /// Whether somebody asks to verify once more what it runs.
+    pub verify: bool,
 }
 
 /// What a stage does.
@@ -226,6 +236,8 @@ pub struct New {
     pub rollback_of: Option<String>,
     /// Why.
     pub reason: String,
+    /// Whether it only verifies what runs: no gate is asked.
+    pub verifies: bool,
 }
 
 /// The bundles that automation does not try in the stage again, by the stage's own promotions.
@@ -446,6 +458,11 @@ fn see_branch(decision: &mut Decision, facts: &Facts<'_>) -> bool {
     if current.is_some_and(|it| it.bundle == *bundle) {
         return true;
     }
+    // Merged, it seems: the promotion will tell.
+    let merges = |it: &Attempt| it.requested && !it.phase.is_terminal() && it.bundle == *bundle;
+    if facts.attempts.iter().any(merges) {
+        return false;
+    }
     if current.is_some() && facts.drift == Drift::Report {
         decision.drifted = true;
         return false;
@@ -496,12 +513,11 @@ fn give_turn(decision: &mut Decision, facts: &Facts<'_>) {
 
 /// Starts a promotion if there is reason to.
 fn start(decision: &mut Decision, facts: &Facts<'_>) {
-    let new = match rollback(decision, facts) {
-        Some(new) => new,
-        None => match automatic(decision, facts) {
-            Some(new) => new,
-            None => return,
-        },
+    let Some(new) = rollback(decision, facts)
+        .or_else(|| verification(decision, facts))
+        .or_else(|| automatic(decision, facts))
+    else {
+        return;
     };
     let attempts = decision.state.attempts.entry(new.bundle.clone()).or_default();
     *attempts += 1;
@@ -553,7 +569,20 @@ fn rollback(decision: &mut Decision, facts: &Facts<'_>) -> Option<New> {
         bundle: good,
         rollback_of: Some(failed.name.clone()),
         reason,
+        verifies: false,
     })
+}
+
+/// Brings what runs once more: there is nothing to write, and it is verified.
+fn verification(decision: &mut Decision, facts: &Facts<'_>) -> Option<New> {
+    let open = facts.attempts.iter().any(|it| !it.phase.is_terminal() && !it.dry_run);
+    let bundle = decision.state.current.as_ref().map(|it| it.bundle.clone())?;
+    if !facts.verify || open {
+        return None;
+    }
+    let name = name(decision, facts, &bundle);
+    let reason = "somebody asked to verify it once more".to_owned();
+    Some(New { name, kind: Kind::Auto, bundle, rollback_of: None, reason, verifies: true })
 }
 
 fn automatic(decision: &mut Decision, facts: &Facts<'_>) -> Option<New> {
@@ -582,5 +611,6 @@ fn automatic(decision: &mut Decision, facts: &Facts<'_>) -> Option<New> {
     }
     let name = name(decision, facts, &candidate);
     let reason = "it is the stage's candidate".to_owned();
-    Some(New { name, kind: Kind::Auto, bundle: candidate, rollback_of: None, reason })
+    let (bundle, verifies) = (candidate, false);
+    Some(New { name, kind: Kind::Auto, bundle, rollback_of: None, reason, verifies })
 }

@@ -17,7 +17,7 @@ use pipeline::{
     bundle::{Bundle, Order},
     value::{Part, Value, bundle_name},
 };
-use setters::stage::{self, Attribute, Plan, Policy, Scope, Site};
+use setters::stage::{self, Attribute, Copy, Plan, Policy, Scope, Site};
 
 use crate::{Context, store::Stores, value};
 
@@ -129,6 +129,25 @@ impl Source {
         fetched.snapshot(id).await.map_err(failed)
     }
 
+    /// The head as the server has it now, and that of another branch that may not be there.
+    pub(crate) async fn heads(
+        &self,
+        other: &str,
+        context: &Context,
+    ) -> Result<(Snapshot, Option<Id>), Stop> {
+        let other = format!("refs/heads/{other}");
+        let want = Want::branch(&self.branch).and_maybe(&other);
+        let failed = |why: git::Error| {
+            let text = format!("failed to read branch '{}': {why}", self.branch);
+            Stop::fail(reason::GIT_OPERATION_FAILED, text)
+        };
+        let fetched = context.mirrors.fetch(&self.scope, &self.remote, &want).await;
+        let fetched = fetched.map_err(failed)?;
+        let id = fetched.commit(&self.reference());
+        let id = id.ok_or_else(|| failed(git::Error::RefNotFound(self.reference())))?;
+        Ok((fetched.snapshot(id).await.map_err(failed)?, fetched.commit(&other)))
+    }
+
     /// A commit of the branch, if the mirror has it.
     pub(crate) async fn commit(&self, id: Id, context: &Context) -> Option<Snapshot> {
         let want = Want::branch(&self.branch).with_history();
@@ -214,6 +233,7 @@ fn field(it: &api::promotion::Field) -> Result<stage::Field, String> {
     let target = match (&it.file, &it.object) {
         (Some(file), _) => stage::Target::File(file.glob.clone()),
         (None, Some(object)) => stage::Target::Object {
+            api_version: object.api_version.clone(),
             kind: object.kind.clone(),
             namespace: object.namespace.clone(),
             name: object.name.clone(),
@@ -232,17 +252,26 @@ fn field(it: &api::promotion::Field) -> Result<stage::Field, String> {
 pub(crate) async fn plan(
     snapshot: &Snapshot,
     stage: stage::Stage,
+    copies: Vec<Copy>,
     context: &Context,
 ) -> Result<Plan, Stop> {
     let failed = |why: String| Stop::fail(reason::GIT_OPERATION_FAILED, why);
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let marked_only = stage.fields.is_empty();
+    let targets: Vec<String> = copies
+        .iter()
+        .map(|it| format!("{}/", it.to.trim_start_matches("./").trim_matches('/')))
+        .collect();
     for under in stage.scope.paths() {
-        let want = |entry: &git::Entry| {
-            entry.mode != git::Mode::Symlink && setters::is_candidate(&entry.path)
+        let (wanted, taken) = (targets.clone(), targets.clone());
+        let want = move |entry: &git::Entry| {
+            let within = wanted.iter().any(|it| entry.path.starts_with(it));
+            within || entry.mode != git::Mode::Symlink && setters::is_candidate(&entry.path)
         };
         let take = move |entry: &git::Entry, bytes: Vec<u8>| {
-            let counts = !marked_only
+            let within = taken.iter().any(|it| entry.path.starts_with(it));
+            let counts = within
+                || !marked_only
                 || setters::has_marker(&bytes)
                 || memchr::memmem::find(&bytes, b"\"$promotion\"").is_some();
             counts.then(|| (entry.path.clone(), bytes))
@@ -255,7 +284,7 @@ pub(crate) async fn plan(
     }
     let bytes = files.values().map(Vec::len).sum();
     let work = move || {
-        stage::plan(&stage, files.into_iter().map(|(path, it)| (path, Cow::Owned(it))), &[])
+        stage::plan(&stage, files.into_iter().map(|(path, it)| (path, Cow::Owned(it))), &copies)
     };
     let plan = context.compute.run(bytes, work).await.map_err(|why| failed(why.to_string()))?;
     plan.map_err(|why| failed(why.to_string()))

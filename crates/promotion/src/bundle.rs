@@ -1,25 +1,40 @@
 //! Bundles: where they have been.
 
+use std::time::Duration;
+
 use api::{
     meta::{Status as _, time},
-    promotion::{ActiveIn, Bundle, BundleStatus, FailedIn, Phase, Promotion, Stage, VerifiedIn},
+    promotion::{
+        ActiveIn, Bundle, BundleStatus, FailedIn, Phase, Promotion, Stage, VerifiedIn, Withdrawal,
+    },
     reason,
 };
-use controller::{Claim, Host, Next, Reconcile, Reference, Report, Stop, Turn, Watch};
+use controller::{Claim, Event, Host, Next, Reconcile, Reference, Report, Stop, Turn, Watch};
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline::stage::failed;
 
-use crate::{CONTROLLER, ledger, store::Stores};
+use crate::{CONTROLLER, Context, available::available, ledger, origin::Unknown, store::Stores};
+
+/// Between two looks whether everything can still be had.
+const LOOK: Duration = Duration::from_hours(1);
+/// Until it is looked again after something could not be found out.
+const SOON: Duration = Duration::from_mins(1);
 
 /// Reconciles Bundles: their status is the ledger that outlives promotions.
 pub struct BundleReconciler {
+    context: Context,
     stores: Stores,
 }
 
+/// When it was looked last, and whether everything was found out.
+#[derive(Debug, Clone, Default)]
+struct Looked(Option<(Timestamp, bool)>);
+
 impl BundleReconciler {
     /// A reconciler that reads from the host's shared watches.
-    pub fn new(host: &Host) -> Self {
-        Self { stores: Stores::of(host) }
+    pub fn new(context: Context, host: &Host) -> Self {
+        Self { context, stores: Stores::of(host) }
     }
 
     fn active(&self, it: &Bundle) -> Vec<ActiveIn> {
@@ -61,6 +76,12 @@ impl BundleReconciler {
                 continue;
             }
             let attempts = ledger::attempts(&self.stores, &namespace, &stage);
+            let own = ledger::attempt(&promotion);
+            let known = status.verified_in.iter_mut().find(|it| it.stage == stage);
+            if let Some(known) = known.filter(|it| own.takes_back() && it.at.0 < at.0) {
+                let reason = format!("{} ended in {}", own.name, own.reason);
+                known.withdrawn.get_or_insert(Withdrawal { at: at.clone(), reason });
+            }
             if failed(&attempts).contains(&it.name_any()) {
                 status.failed_in.retain(|it| it.stage != stage);
                 status.failed_in.push(FailedIn {
@@ -84,6 +105,47 @@ fn verified(status: &mut BundleStatus, new: VerifiedIn) {
     }
 }
 
+/// What is told when something can no longer be had.
+fn gone(before: &Bundle, after: &BundleStatus) -> Option<Event> {
+    let was = before.status.clone().unwrap_or_default();
+    let was = was.condition(ledger::AVAILABLE).is_none_or(|it| it.status != "False");
+    let is = after.condition(ledger::AVAILABLE).filter(|it| it.status == "False" && was)?;
+    Some(Event::error(reason::BUNDLE_UNAVAILABLE, is.message.clone()))
+}
+
+impl BundleReconciler {
+    /// Looks whether all values can be had, if it is time; when to look again.
+    async fn look(&self, it: &Bundle, status: &mut BundleStatus, turn: &mut Turn) -> Duration {
+        let (now, requested) = (turn.now(), turn.is_requested());
+        let left = turn.memo::<Looked>().0.and_then(|(at, sure)| {
+            let end = at.checked_add(if sure { LOOK } else { SOON }).ok()?;
+            (end > now).then(|| Duration::try_from(end.duration_since(now)).unwrap_or(SOON))
+        });
+        let known = status.condition(ledger::AVAILABLE).cloned();
+        if let Some(left) = left.filter(|_| !requested && known.is_some()) {
+            return left;
+        }
+        let first = known.as_ref().is_none_or(|it| it.status == "Unknown");
+        let found = available(it, (&self.context, &self.stores), first).await;
+        let (claim, reason, message) = match &found {
+            Ok(()) => ("True", reason::SUCCEEDED, "all values can be had".to_owned()),
+            Err(Unknown::Gone(why)) => ("False", reason::ARTIFACT_GONE, why.clone()),
+            // What was there before is taken to be there still.
+            Err(Unknown::Later(_)) if !first => {
+                turn.memo::<Looked>().0 = Some((now, false));
+                return SOON;
+            }
+            Err(Unknown::Later(why)) => ("Unknown", reason::PROGRESSING, why.clone()),
+        };
+        let mut conditions = turn.conditions_of(status);
+        conditions.set(Claim { kind: ledger::AVAILABLE, status: claim, reason, message: &message });
+        *status.conditions_mut() = conditions.list;
+        let sure = !matches!(found, Err(Unknown::Later(_)));
+        turn.memo::<Looked>().0 = Some((now, sure));
+        if sure { LOOK } else { SOON }
+    }
+}
+
 impl Reconcile for BundleReconciler {
     type Resource = Bundle;
     const CONTROLLER: &'static str = CONTROLLER;
@@ -97,15 +159,10 @@ impl Reconcile for BundleReconciler {
         status.discovered_at = told.or(created);
         status.active_in = self.active(it);
         self.enter(it, &mut status);
-        let mut conditions = turn.conditions_of(&status);
-        conditions.set(Claim {
-            kind: ledger::AVAILABLE,
-            status: "True",
-            reason: reason::SUCCEEDED,
-            message: "all values were there when it was made",
-        });
-        *status.conditions_mut() = conditions.list;
-        Ok(Report::ready(status, "the ledger is up to date", Next::Idle))
+        let after = self.look(it, &mut status, turn).await;
+        let mut report = Report::ready(status, "the ledger is up to date", Next::Again { after });
+        report.events = gone(it, &report.status).into_iter().collect();
+        Ok(report)
     }
 
     fn references(&self, it: &Bundle) -> Vec<Reference> {

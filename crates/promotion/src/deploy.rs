@@ -3,7 +3,7 @@
 use api::{
     kustomize::{Kustomization, OWNER_NAME, OWNER_NAMESPACE},
     meta::READY,
-    promotion::{AppliedTarget, HealthTarget, Pipeline, Stage},
+    promotion::{AppliedTarget, HealthTarget, Pipeline, Push, Stage},
     reason,
 };
 use controller::{Host, Reference, Stop};
@@ -20,6 +20,8 @@ use serde_json::{Map, Value, json};
 use crate::{branch, store::Stores};
 
 const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
+/// What stands for a kind where a status of the commit is meant.
+const STATUS: &str = "commitStatus";
 const HELM_RELEASE: (&str, &str) = ("helm.toolkit.fluxcd.io/v2", "HelmRelease");
 
 /// One object that must run the commit.
@@ -35,7 +37,15 @@ pub(crate) struct Target {
 impl Target {
     /// As people read it.
     pub(crate) fn text(&self) -> String {
+        if self.is_status() {
+            return format!("{STATUS}/{}", self.name);
+        }
         format!("{}/{}/{}", self.kind, self.namespace, self.name)
+    }
+
+    /// Whether it is a status of the commit at the Git provider, and no object.
+    pub(crate) fn is_status(&self) -> bool {
+        self.kind == STATUS
     }
 
     /// Whether nobody knows which revision it runs, so that how it stands must do: an expression sees the
@@ -69,14 +79,38 @@ pub(crate) fn targets(
     named.iter().map(|it| target(it, &own)).collect()
 }
 
+/// Refuses what cannot be seen, before anything is written.
+///
+/// # Errors
+/// A stall that names it.
+pub(crate) fn check(stage: &Stage, push: &Push) -> Result<(), Stop> {
+    let own = stage.namespace().unwrap_or_default();
+    let named = stage.spec.deploy.as_ref().map(|it| it.health.as_slice()).unwrap_or_default();
+    for it in named {
+        let it = target(it, &own)?;
+        if it.is_status() && (push.provider.is_none() || push.secret_ref.is_none()) {
+            let text =
+                format!("deploy.health: {} needs push.provider and push.secretRef", it.text());
+            return Err(Stop::stall(reason::INVALID_PROVIDER_CONFIGURATION, text));
+        }
+    }
+    Ok(())
+}
+
 /// One object of the spec.
 pub(crate) fn target(it: &HealthTarget, own: &str) -> Result<Target, Stop> {
     let refuse = |what: &str| {
         let text = format!("deploy.health: {what} is not supported yet");
         Stop::stall(reason::NOT_IMPLEMENTED, text)
     };
-    if it.commit_status.is_some() {
-        return Err(refuse("commitStatus"));
+    if let Some(status) = &it.commit_status {
+        return Ok(Target {
+            api_version: String::new(),
+            kind: STATUS.to_owned(),
+            namespace: String::new(),
+            name: status.context.clone(),
+            expr: None,
+        });
     }
     if it.kube_config.is_some() {
         return Err(refuse("kubeConfig"));

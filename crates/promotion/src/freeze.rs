@@ -17,19 +17,21 @@ use crate::store::Stores;
 
 /// The freezes that select a stage. One that cannot be read freezes: that is the safe side.
 pub(crate) fn of(stage: &Stage, stores: &Stores) -> Vec<freeze::Freeze> {
+    let all = stores.freezes.all();
+    all.iter().filter(|it| selects(it, stage, stores)).map(|it| to_engine(it)).collect()
+}
+
+/// Whether a freeze selects a stage.
+pub(crate) fn selects(it: &Freeze, stage: &Stage, stores: &Stores) -> bool {
     let namespace = stage.namespace().unwrap_or_default();
     let space = stores.namespaces.get("", &namespace);
     let space = space.map(|it| it.labels().clone()).unwrap_or_default();
     let pipe = stores.pipelines.get(&namespace, &stage.spec.pipeline_ref.name);
     let pipe = pipe.map(|it| it.labels().clone()).unwrap_or_default();
-    let selects = |it: &Freeze| {
-        let spec = &it.spec;
-        matches(spec.namespaces.as_ref(), &space)
-            && matches(spec.pipelines.as_ref(), &pipe)
-            && matches(spec.stages.as_ref(), stage.labels())
-    };
-    let all = stores.freezes.all();
-    all.iter().filter(|it| selects(it)).map(|it| to_engine(it)).collect()
+    let spec = &it.spec;
+    matches(spec.namespaces.as_ref(), &space)
+        && matches(spec.pipelines.as_ref(), &pipe)
+        && matches(spec.stages.as_ref(), stage.labels())
 }
 
 fn matches(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> bool {
@@ -37,7 +39,8 @@ fn matches(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) 
     Selector::try_from(selector.clone()).is_ok_and(|it| it.matches(labels))
 }
 
-fn to_engine(it: &Freeze) -> freeze::Freeze {
+/// A freeze as decisions see it.
+pub(crate) fn to_engine(it: &Freeze) -> freeze::Freeze {
     let spec = &it.spec;
     let schedule: Option<Vec<Window>> = spec.schedule.iter().map(|it| window(it).ok()).collect();
     let default = vec![v1::FreezeException::Rollback];

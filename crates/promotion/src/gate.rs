@@ -15,7 +15,10 @@ use pipeline::{
     window::Windows,
 };
 
-use crate::freeze::{span, window};
+use crate::{
+    deploy,
+    freeze::{span, window},
+};
 
 /// Finds out about one type of gates.
 pub trait Adapter: Send + Sync {
@@ -75,6 +78,8 @@ impl fmt::Debug for Gates {
 pub(crate) struct Named {
     pub(crate) gate: Gate,
     pub(crate) spec: v1::Gate,
+    /// Whether it can be asked only once there is a pull request.
+    pub(crate) needs_request: bool,
 }
 
 /// The gates of a stage.
@@ -93,7 +98,9 @@ pub(crate) fn resolve(
             return Err(invalid(&name, "there are two gates of this name"));
         }
         let gate = to_engine(&name, &spec, adapters)?;
-        named.push(Named { gate, spec });
+        let on = spec.commit_status.as_ref().and_then(|it| it.on);
+        let needs_request = on == Some(v1::CommitStatusOn::PullRequestHead);
+        named.push(Named { gate, spec, needs_request });
     }
     Ok(named)
 }
@@ -149,8 +156,8 @@ fn test(name: &str, spec: &v1::Gate, adapters: &Gates) -> Result<Test, Stop> {
         return Ok(Test::Window(Windows { allow: all(&it.allow)?, deny: all(&it.deny)? }));
     }
     if let Some(it) = &spec.cel {
-        if !it.objects.is_empty() {
-            return Err(not_implemented(name, "cel.objects"));
+        if it.objects.iter().any(|it| it.object.kind == "Secret") {
+            return Err(invalid(name, "expressions do not see Secrets"));
         }
         let expression = gate::cel(name, &it.expr).map_err(|why| invalid(name, why))?;
         return Ok(Test::Cel(expression, it.message.clone()));
@@ -167,6 +174,17 @@ fn test(name: &str, spec: &v1::Gate, adapters: &Gates) -> Result<Test, Stop> {
             distinct_from_requester: it.distinct_from_requester.unwrap_or(true),
             expires_after: expires.map_err(|why| invalid(name, why))?,
         }));
+    }
+    if spec.metric.as_ref().is_some_and(|it| it.metric_template_ref.is_some()) {
+        return Err(not_implemented(name, "metricTemplateRef"));
+    }
+    if spec.job.as_ref().is_some_and(|it| it.error_limit.is_some()) {
+        return Err(not_implemented(name, "job.errorLimit"));
+    }
+    for it in spec.health.iter().flat_map(|it| &it.objects) {
+        if deploy::target(it, "")?.is_status() {
+            return Err(invalid(name, "a commitStatus is a gate of its own"));
+        }
     }
     let kind = outside(spec).ok_or_else(|| invalid(name, "it has no type"))?;
     if kind != Kind::Health && adapters.of(kind).is_none() {

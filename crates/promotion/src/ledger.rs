@@ -51,15 +51,20 @@ fn enter(bundle: &mut Bundle, stage: &str, attempts: &[Attempt], failed: &BTreeS
         let known = bundle.verified.entry(stage.to_owned());
         known.or_insert(Verified { at, withdrawn: false });
     }
+    let bad = own().filter(|it| it.takes_back()).filter_map(|it| it.finished).max();
+    if let Some(verified) = bundle.verified.get_mut(stage) {
+        verified.withdrawn |= bad.is_some_and(|bad| good.is_none_or(|good| good < bad));
+    }
 }
 
 fn bundle(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Bundle {
     let status = it.status.clone().unwrap_or_default();
-    let unavailable = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|condition| condition.type_ == AVAILABLE && condition.status == "False");
+    let known = status.conditions.iter().flatten().find(|it| it.type_ == AVAILABLE);
+    let unavailable = match known {
+        Some(it) if it.status == "True" => None,
+        Some(it) => Some(it.message.clone()),
+        None => Some("nobody has looked yet whether its values can be had".to_owned()),
+    };
     let verified = status
         .verified_in
         .iter()
@@ -70,7 +75,7 @@ fn bundle(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Bundle {
         version: it.spec.version.clone(),
         discovered: discovered(it, all),
         adopted: it.labels().get(v1::ADOPTED).is_some_and(|value| value == "true"),
-        unavailable: unavailable.map(|condition| condition.message.clone()),
+        unavailable,
         rejected: rejected.collect(),
         verified: verified.collect(),
         failed: status.failed_in.iter().map(|it| it.stage.clone()).collect(),
@@ -123,7 +128,8 @@ pub(crate) fn attempt(it: &v1::Promotion) -> Attempt {
         created: created(it),
         finished: status.finished_at.map(|at| at.0),
         dry_run: it.spec.dry_run.unwrap_or(false),
-        intended: status.intent.is_some(),
+        intended: status.intent.as_ref().is_some_and(|it| it.branch.is_none()),
+        requested: status.intent.is_some_and(|it| it.branch.is_some()),
         written: status.commits.last().map(|it| it.sha.clone()),
         by,
         rollback_of: it.annotations().get(v1::ROLLBACK_OF).cloned(),

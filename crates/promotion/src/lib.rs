@@ -22,26 +22,36 @@
 //! It chooses no images (`reflector` does), applies nothing (`reconciler` does) and knows neither Git's
 //! wire (`git`) nor YAML (`setters`).
 
+mod available;
+mod brake;
 mod branch;
 mod bundle;
+mod component;
 mod deploy;
 mod freeze;
 mod gate;
 mod guard;
+mod keep;
 mod ledger;
 mod message;
+mod meter;
+mod origin;
 mod outside;
 mod pipe;
 mod promote;
+mod provider;
 mod stage;
 mod store;
+mod tree;
 mod value;
 
 use std::sync::Arc;
 
 pub use self::{
+    brake::FreezeReconciler,
     bundle::BundleReconciler,
     gate::{Adapter, Asked, Gates},
+    meter::Meters,
     outside::Outside,
     pipe::PipelineReconciler,
     promote::PromotionReconciler,
@@ -80,6 +90,12 @@ pub struct Context {
     pub writers: repository::Writers,
     /// Gates that ask the outside.
     pub gates: Gates,
+    /// What is counted.
+    pub meters: Meters,
+    /// Registries.
+    pub registry: registry::Client,
+    /// Where Git providers may not be.
+    pub guard: http_client::Guard,
     /// Flags.
     pub options: Arc<Options>,
 }

@@ -91,6 +91,12 @@ pub(crate) fn is_of(message: &str, uid: &str) -> bool {
     trailers.lines().any(|line| line == wanted)
 }
 
+/// Whether a message is that of any promotion.
+pub(crate) fn is_ours(message: &str) -> bool {
+    let trailers = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    trailers.lines().any(|line| line.starts_with("Promotion-Id: "))
+}
+
 #[cfg(test)]
 mod tests {
     use pipeline::value::Value;

@@ -6,11 +6,11 @@ use api::{
     image::ImagePolicy,
     meta::time,
     promotion::{
-        self as v1, Bundle, BundleCreation, BundleSpec, Candidate, Component, GraphNode,
+        self as v1, Bundle, BundleComponent, BundleCreation, BundleSpec, Candidate, GraphNode,
         LatestBundle, Pipeline, PipelineStatus, Stage,
     },
     reason,
-    source::{GitRepository, OciRepository},
+    source::{GitRepository, HelmChart, OciRepository},
 };
 use controller::{Event, Host, Next, Reconcile, Reference, Report, Stop, Turn, Watch};
 use jiff::{SignedDuration, Timestamp};
@@ -20,16 +20,22 @@ use kube::{
 };
 use pipeline::{
     creation::{self, Found, Making, New, Rules, When},
-    value::{Part, Value},
+    value::Part,
 };
 use serde_json::json;
 
-use crate::{CONTROLLER, Context, freeze::span, ledger, store::Stores, value};
+use crate::{
+    CONTROLLER, Context, component::Finder, freeze::span, keep, ledger, store::Stores, value,
+};
 
 /// How long no component may have changed, unless the Pipeline says it.
 const SETTLE: SignedDuration = SignedDuration::from_mins(2);
 /// Time between two runs that nothing else asked for.
 pub(crate) const INTERVAL: Duration = Duration::from_mins(5);
+
+/// When registries were asked last.
+#[derive(Debug, Clone, Default)]
+struct Asked(Option<Timestamp>);
 
 /// Reconciles Pipelines.
 pub struct PipelineReconciler {
@@ -43,53 +49,14 @@ impl PipelineReconciler {
         Self { context, stores: Stores::of(host) }
     }
 
-    fn found(&self, it: &Pipeline, now: Timestamp) -> Result<Vec<Found>, Stop> {
-        let status = it.status.clone().unwrap_or_default();
-        let mut all = Vec::with_capacity(it.spec.components.len());
-        for component in &it.spec.components {
-            let value = self.value(it, component)?;
-            let known = status.candidate.iter().find(|it| it.component == component.name);
-            let before = known.and_then(|it| Some((it.value.as_ref()?, it.since.as_ref()?.0)));
-            let same = |old: &v1::BundleComponent| {
-                let part = value.as_ref().ok().cloned();
-                value::to_part(old).map(|it| it.value) == part
-            };
-            let since = before.filter(|(old, _)| same(old)).map_or(now, |(_, since)| since);
-            all.push(aged(component, value, since, now)?);
-        }
-        Ok(all)
-    }
-
-    /// What a component has now, or why it has nothing.
-    fn value(&self, it: &Pipeline, component: &Component) -> Result<Result<Value, String>, Stop> {
-        let own = it.namespace().unwrap_or_default();
-        refuse_unsupported(component)?;
-        if let Some(policy) = &component.image_policy_ref {
-            let namespace = self.allowed(policy.namespace.as_ref(), &own, component)?;
-            return Ok(image(self.stores.policies.get(&namespace, &policy.name), &policy.name));
-        }
-        if let Some(oci) = &component.oci_ref {
-            let namespace = self.allowed(oci.namespace.as_ref(), &own, component)?;
-            return Ok(artifact(self.stores.artifacts.get(&namespace, &oci.name), &oci.name));
-        }
-        let git = component.git_ref.clone().unwrap_or_default();
-        let namespace = self.allowed(git.namespace.as_ref(), &own, component)?;
-        Ok(commit(self.stores.repositories.get(&namespace, &git.name), &git.name))
-    }
-
-    fn allowed(&self, to: Option<&String>, own: &str, it: &Component) -> Result<String, Stop> {
-        let to = to.filter(|to| !to.is_empty()).map_or(own, String::as_str);
-        if self.context.options.no_cross_namespace_refs && to != own {
-            let text =
-                format!("component '{}': cross-namespace references have been blocked", it.name);
-            return Err(Stop::stall(reason::ACCESS_DENIED, text));
-        }
-        Ok(to.to_owned())
-    }
-
-    async fn make(&self, it: &Pipeline, new: &New, now: Timestamp) -> Result<(), Stop> {
+    async fn make(
+        &self,
+        it: &Pipeline,
+        (new, described): (&New, &[BundleComponent]),
+        now: Timestamp,
+    ) -> Result<(), Stop> {
         let namespace = it.namespace().unwrap_or_default();
-        let bundle = bundle(it, new, now);
+        let bundle = bundle(it, (new, described), now);
         let api: Api<Bundle> = Api::namespaced(self.context.client.clone(), &namespace);
         match api.create(&PostParams::default(), &bundle).await {
             Ok(made) => {
@@ -137,88 +104,41 @@ impl PipelineReconciler {
     }
 }
 
-fn refuse_unsupported(it: &Component) -> Result<(), Stop> {
-    let require = it.require.clone().unwrap_or_default();
-    let paths =
-        it.git_ref.as_ref().is_some_and(|it| !it.paths.is_empty() || !it.ignore_paths.is_empty());
+/// Refuses what of a pipeline's `git` would be ignored.
+///
+/// # Errors
+/// A stall that names it.
+pub(crate) fn refuse_git(it: &Pipeline) -> Result<(), Stop> {
+    let Some(git) = &it.spec.git else { return Ok(()) };
+    let push = git.push.clone().unwrap_or_default();
+    let elsewhere =
+        push.branch.is_some_and(|it| !it.is_empty() && Some(&it) != git.branch.as_ref());
+    let commit = &git.commit;
     let what = [
-        (it.chart.is_some(), "chart"),
-        (it.stage_ref.is_some(), "stageRef"),
-        (paths, "gitRef.paths"),
-        (require.verify.is_some(), "require.verify"),
-        (!require.platforms.is_empty(), "require.platforms"),
+        (elsewhere, "git.push.branch (another one than git.branch)"),
+        (push.refspec.is_some_and(|it| !it.is_empty()), "git.push.refspec"),
+        (
+            commit.message_template.as_ref().is_some_and(|it| !it.is_empty()),
+            "git.commit.messageTemplate",
+        ),
+        (commit.message_template_values.is_some(), "git.commit.messageTemplateValues"),
     ];
     match what.into_iter().find(|(is, _)| *is) {
         None => Ok(()),
-        Some((_, what)) => Err(Stop::stall(
-            reason::NOT_IMPLEMENTED,
-            format!("component '{}': {what} is not supported yet", it.name),
-        )),
+        Some((_, what)) => {
+            let text = format!("{what} is not supported yet");
+            Err(Stop::stall(reason::NOT_IMPLEMENTED, text))
+        }
     }
 }
 
-/// A value that may have to wait until it is old enough.
-fn aged(
-    it: &Component,
-    value: Result<Value, String>,
-    since: Timestamp,
-    now: Timestamp,
-) -> Result<Found, Stop> {
-    let least = it.require.as_ref().and_then(|it| it.min_age.as_deref());
-    let least = least.map(span).transpose();
-    let least = least.map_err(|why| Stop::stall(reason::INVALID_POLICY, why))?;
-    let old = least.map(|least| since.saturating_add(least).unwrap_or(Timestamp::MAX));
-    let young = old.filter(|old| *old > now);
-    let value = match (value, young) {
-        (Ok(_), Some(old)) => Err(format!("younger than minAge until {old}")),
-        (value, _) => value,
-    };
-    Ok(Found { component: it.name.clone(), value, since: Some(since), eligible_at: young })
-}
-
-fn image(policy: Option<Arc<ImagePolicy>>, name: &str) -> Result<Value, String> {
-    let policy = policy.ok_or_else(|| format!("ImagePolicy '{name}' does not exist"))?;
-    let latest = policy.status.as_ref().and_then(|it| it.latest_ref.clone());
-    let latest = latest.ok_or_else(|| format!("ImagePolicy '{name}' has chosen no image yet"))?;
-    let digest = latest.digest.filter(|it| !it.is_empty()).ok_or_else(|| {
-        format!(
-            "ImagePolicy '{name}' reflects no digest; set its digestReflectionPolicy to IfNotPresent \
-             or Always"
-        )
-    })?;
-    Ok(Value::Image { name: latest.name, tag: latest.tag, digest: Some(digest) })
-}
-
-fn artifact(source: Option<Arc<OciRepository>>, name: &str) -> Result<Value, String> {
-    let source = source.ok_or_else(|| format!("OCIRepository '{name}' does not exist"))?;
-    let artifact = source.status.as_ref().and_then(|it| it.artifact.clone());
-    let artifact = artifact.ok_or_else(|| format!("OCIRepository '{name}' has no artifact yet"))?;
-    let (tag, digest) = match artifact.revision.split_once('@') {
-        Some((tag, digest)) => (Some(tag.to_owned()), digest.to_owned()),
-        None => (None, artifact.revision.clone()),
-    };
-    Ok(Value::Oci { url: source.spec.url.clone(), tag, digest })
-}
-
-fn commit(source: Option<Arc<GitRepository>>, name: &str) -> Result<Value, String> {
-    let source = source.ok_or_else(|| format!("GitRepository '{name}' does not exist"))?;
-    let artifact = source.status.as_ref().and_then(|it| it.artifact.clone());
-    let artifact = artifact.ok_or_else(|| format!("GitRepository '{name}' has no artifact yet"))?;
-    let id = crate::deploy::commit_of(&artifact.revision);
-    let id = id.ok_or_else(|| format!("GitRepository '{name}' has no commit"))?;
-    let is_tag =
-        source.spec.reference.as_ref().is_some_and(|it| it.tag.is_some() || it.semver.is_some());
-    let tag = artifact.revision.split_once('@').map(|(tag, _)| tag.to_owned());
-    Ok(Value::Git {
-        url: source.spec.url.clone(),
-        tag: tag.filter(|_| is_tag),
-        commit: id.to_string(),
-    })
-}
-
-fn bundle(it: &Pipeline, new: &New, now: Timestamp) -> Bundle {
+fn bundle(it: &Pipeline, (new, described): (&New, &[BundleComponent]), now: Timestamp) -> Bundle {
     let pipe = it.name_any();
-    let components = new.parts.iter().map(value::from_part).collect();
+    let component = |part: &Part| {
+        let known = described.iter().find(|it| value::to_part(it).as_ref() == Some(part));
+        known.cloned().unwrap_or_else(|| value::from_part(part))
+    };
+    let components = new.parts.iter().map(component).collect();
     let spec = BundleSpec {
         pipeline_ref: api::meta::LocalObjectReference { name: pipe.clone() },
         components,
@@ -252,15 +172,14 @@ fn rules(it: &Pipeline) -> Result<Rules, Stop> {
     })
 }
 
-fn candidates(found: &[Found], making: &Making) -> Vec<Candidate> {
+fn candidates(found: &[Found], described: &[BundleComponent], making: &Making) -> Vec<Candidate> {
     let waits = match making {
         Making::Wait { reason, .. } => Some(reason.clone()),
         Making::Make(_) | Making::Current(_) | Making::Again(_) => None,
     };
     let candidate = |it: &Found| {
-        let value = it.value.as_ref().ok().map(|value| {
-            value::from_part(&Part { component: it.component.clone(), value: value.clone() })
-        });
+        // One that may not be used yet is remembered, with the time since when it is there.
+        let value = described.iter().find(|value| value.name == it.component).cloned();
         let since = it.since.filter(|_| value.is_some()).map(time);
         let own = it.value.as_ref().err().cloned();
         Candidate {
@@ -272,6 +191,18 @@ fn candidates(found: &[Found], making: &Making) -> Vec<Candidate> {
         }
     };
     found.iter().map(candidate).collect()
+}
+
+/// Whether registries are asked again for what tags stand for.
+fn afresh(turn: &mut Turn, every: Duration) -> bool {
+    let (now, requested) = (turn.now(), turn.is_requested());
+    let last = turn.memo::<Asked>();
+    let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+    let due = last.0.is_none_or(|at| at.saturating_add(every).is_ok_and(|end| end <= now));
+    if due || requested {
+        last.0 = Some(now);
+    }
+    due || requested
 }
 
 /// The time between two runs of an object.
@@ -305,7 +236,10 @@ impl Reconcile for PipelineReconciler {
             (turn.now(), it.namespace().unwrap_or_default(), it.name_any());
         let every = interval(it.spec.interval.as_deref())?;
         let rules = rules(it)?;
-        let found = self.found(it, now)?;
+        refuse_git(it)?;
+        let afresh = afresh(turn, every);
+        let finder = Finder { context: &self.context, stores: &self.stores, pipe: it, now, afresh };
+        let (found, described) = finder.all().await?;
         let known = ledger::bundles(&self.stores, &namespace, &name);
         let mut making = creation::decide(&name, &found, &rules, &known, now);
         let by_hand = it.spec.bundles.as_ref().and_then(|it| it.create);
@@ -316,7 +250,7 @@ impl Reconcile for PipelineReconciler {
         let mut events = Vec::new();
         let (message, until) = match &making {
             Making::Make(new) => {
-                self.make(it, new, now).await?;
+                self.make(it, (new, &described), now).await?;
                 let text = format!("made bundle {} ({})", new.name, new.version);
                 events.push(Event::info(reason::BUNDLE_CREATED, text));
                 (format!("bundle {} is the newest", new.name), None)
@@ -331,13 +265,16 @@ impl Reconcile for PipelineReconciler {
         let newest = ledger::bundles(&self.stores, &namespace, &name);
         let newest = rules.order.newest(newest.iter().filter(|it| !it.adopted));
         let status = PipelineStatus {
-            candidate: candidates(&found, &making),
+            candidate: candidates(&found, &described, &making),
             latest_bundle: newest
                 .map(|it| LatestBundle { name: it.name.clone(), version: it.version.clone() }),
             graph: self.graph(it),
             next_change: until.map(time),
             ..it.status.clone().unwrap_or_default()
         };
+        if afresh {
+            keep::collect(it, (&self.context.client, &self.stores), now).await;
+        }
         let next = park(Vec::new(), until, every, now);
         let mut report = Report::ready(status, message, next);
         report.events = events;
@@ -357,6 +294,14 @@ impl Reconcile for PipelineReconciler {
             if let Some(it) = &component.oci_ref {
                 all.push(Reference::object::<OciRepository>(at(&it.namespace), &it.name));
             }
+            if let Some(it) = component.chart.as_ref().map(|it| &it.source_ref) {
+                all.push(match it.kind.as_str() {
+                    "OCIRepository" => {
+                        Reference::object::<OciRepository>(at(&it.namespace), &it.name)
+                    }
+                    _ => Reference::object::<HelmChart>(at(&it.namespace), &it.name),
+                });
+            }
             if let Some(it) = &component.git_ref {
                 all.push(Reference::object::<GitRepository>(at(&it.namespace), &it.name));
             }
@@ -370,6 +315,12 @@ impl Reconcile for PipelineReconciler {
         vec![
             Watch::on::<ImagePolicy>(move |before, after| latest(before) != latest(after)),
             Watch::on::<GitRepository>(git_moved),
+            Watch::on::<HelmChart>(|before, after| {
+                let revision = |it: Option<&HelmChart>| {
+                    it.and_then(|it| Some(it.status.as_ref()?.artifact.as_ref()?.digest.clone()))
+                };
+                revision(before) != revision(after)
+            }),
             Watch::on::<OciRepository>(|before, after| {
                 let revision = |it: Option<&OciRepository>| {
                     it.and_then(|it| Some(it.status.as_ref()?.artifact.as_ref()?.revision.clone()))

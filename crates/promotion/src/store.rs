@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use api::{
-    image::{ImagePolicy, ImageUpdateAutomation},
+    image::{ImagePolicy, ImageRepository, ImageUpdateAutomation},
     kustomize::Kustomization,
     promotion::{Bundle, Freeze, Pipeline, Promotion, Stage},
-    source::{GitRepository, OciRepository},
+    source::{GitRepository, HelmChart, HelmRepository, OciRepository},
 };
 use controller::{Host, Store};
 use k8s_openapi::api::core::v1::Namespace;
@@ -20,9 +20,12 @@ pub(crate) struct Stores {
     pub(crate) promotions: Store<Promotion>,
     pub(crate) freezes: Store<Freeze>,
     pub(crate) policies: Store<ImagePolicy>,
+    pub(crate) images: Store<ImageRepository>,
     pub(crate) automations: Store<ImageUpdateAutomation>,
     pub(crate) repositories: Store<GitRepository>,
     pub(crate) artifacts: Store<OciRepository>,
+    pub(crate) charts: Store<HelmChart>,
+    pub(crate) helm_repositories: Store<HelmRepository>,
     pub(crate) kustomizations: Store<Kustomization>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
 }
@@ -36,9 +39,12 @@ impl Stores {
             promotions: host.store(),
             freezes: host.cluster_store(),
             policies: host.store(),
+            images: host.store(),
             automations: host.store(),
             repositories: host.store(),
             artifacts: host.store(),
+            charts: host.store(),
+            helm_repositories: host.store(),
             kustomizations: host.store(),
             namespaces: host.cluster_store(),
         }
@@ -52,9 +58,12 @@ impl Stores {
         self.promotions.synced().await;
         self.freezes.synced().await;
         self.policies.synced().await;
+        self.images.synced().await;
         self.automations.synced().await;
         self.repositories.synced().await;
         self.artifacts.synced().await;
+        self.charts.synced().await;
+        self.helm_repositories.synced().await;
         self.kustomizations.synced().await;
         self.namespaces.synced().await;
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ::access::{Reader, Workload, to_registry};
+use ::access::{Reader, Workload};
 use api::image::{ImageRepository, ImageRepositorySpec};
 use cloud::InvolvedObject;
-use http_client::{Options, Proxy};
 use kube::ResourceExt as _;
-use registry::{Access, Credential, DockerConfig, Repository};
+use registry::{Access, Repository};
 
 use crate::Context;
 
@@ -51,41 +50,7 @@ pub(crate) async fn of(context: &Context, it: &ImageRepository) -> Result<Access
             operation: "reconcile",
         },
     };
-    let spec = &it.spec;
-    let proxy = match &spec.proxy_secret_ref {
-        Some(reference) => reader.proxy(&reference.name).await?,
-        None => Proxy::default(),
-    };
-    // The credential of a cloud takes the place of all Secrets.
-    let (provider, account) =
-        (spec.provider.unwrap_or_default(), spec.service_account_name.as_deref());
-    let login = reader.login(provider, &spec.image, (account, &proxy)).await?;
-    let tls = match &spec.cert_secret_ref {
-        Some(reference) => Some(reader.tls(&reference.name).await?),
-        None => None,
-    };
-    let credential = match login {
-        Some(credential) => credential,
-        None => pull_credential(spec, &reader).await?,
-    };
-    let access = to_registry(&namespace, Options::of(tls, proxy), credential);
+    let access = ::access::image(&it.spec, &reader).await?;
     context.registry.check(&access).map_err(|error| error.to_string())?;
     Ok(access)
-}
-
-/// The credential for the repository in the Secret and in the pull secrets.
-async fn pull_credential(
-    spec: &ImageRepositorySpec,
-    reader: &Reader<'_>,
-) -> Result<Credential, String> {
-    let mut configs = Vec::new();
-    if let Some(reference) = &spec.secret_ref {
-        let data = reader.secret(&reference.name).await.map_err(|error| error.bare())?;
-        configs.push(reader.docker_config(&reference.name, &data)?);
-    }
-    if let Some(name) = spec.service_account_name.as_deref().filter(|name| !name.is_empty()) {
-        configs.extend(reader.account_configs(name).await?);
-    }
-    let repository = parse(spec).map_err(|error| error.to_string())?;
-    Ok(DockerConfig::merge(configs).credential(&repository))
 }

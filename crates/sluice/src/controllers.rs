@@ -13,7 +13,9 @@ use forge::Forge;
 use http_client::{Guard, Pool};
 use kms::ProcessVault;
 use kube::{Client, api::ApiResource};
-use promotion::{BundleReconciler, PipelineReconciler, PromotionReconciler, StageReconciler};
+use promotion::{
+    BundleReconciler, FreezeReconciler, PipelineReconciler, PromotionReconciler, StageReconciler,
+};
 use reconciler::{
     Fetcher,
     base::Bases,
@@ -201,7 +203,8 @@ fn all(shared: &Shared, host: &Host, setup: &Setup) -> Result<Vec<Controller>> {
     if setup.wants(promotion::CONTROLLER) {
         let context = shared.promotion(setup)?;
         controllers.push(Controller::new(PipelineReconciler::new(context.clone(), host)));
-        controllers.push(Controller::new(BundleReconciler::new(host)));
+        controllers.push(Controller::new(BundleReconciler::new(context.clone(), host)));
+        controllers.push(Controller::new(FreezeReconciler::new(host)));
         controllers.push(Controller::new(StageReconciler::new(context.clone(), host)));
         controllers.push(Controller::new(PromotionReconciler::new(context, host)));
     }
@@ -375,7 +378,12 @@ impl Shared {
             forge: self.forge(),
             compute: self.host.compute().clone(),
             writers: self.writers.clone(),
+            registry: self.registry(),
+            meters: promotion::Meters::new(self.host.metrics().registry())
+                .context("cannot register metrics")?,
             gates: promotion::Gates::new(outside.adapters()),
+            // Which hosts gates may ask says nothing about Git.
+            guard: Guard::new(&[], &setup.api_server),
             options: Arc::new(setup.promotion.clone()),
         })
     }

@@ -251,6 +251,12 @@ pub struct Intent {
     /// The commit as it was made; one made again on the same parent may differ if it is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The branch it is proposed on, if it is not pushed to the stage's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit on that branch that it takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// A commit that was pushed.
@@ -295,6 +301,10 @@ pub struct PullRequestStatus {
     /// The commit of the merge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge_commit: Option<String>,
+    /// What the provider did not do: reviewers it does not know and the like.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 64))]
+    pub notes: Vec<String>,
 }
 
 /// How a pull request stands.

@@ -108,6 +108,11 @@ impl Metrics {
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
     }
 
+    /// Where further families can be registered.
+    pub fn registry(&self) -> &Registry {
+        &self.families.registry
+    }
+
     pub(crate) fn count_request(&self, code: &str, host: &str, method: &str) {
         self.families.requests.with_label_values(&[code, host, method]).inc();
     }

@@ -15,6 +15,7 @@ use pipeline::{
     choice::{Choice, Edge, Pick, SoakMode, Upstream, Wants, choose},
     gate::Record,
     promotion::{self, Action, Deployed, Kind, Phase},
+    request::{Pull, Request},
     stage::{self, Attempt, Branch, Drift, OnFailure},
     write::{self, Write},
 };
@@ -48,6 +49,15 @@ impl Random {
 struct Commit {
     promotion: Option<String>,
     values: [usize; 2],
+}
+
+/// A pull request on its forge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Opened {
+    /// It was made of this commit.
+    Open(usize),
+    Merged,
+    Closed,
 }
 
 #[derive(Clone, Default)]
@@ -89,6 +99,9 @@ struct World {
     rollback: bool,
     fix_forward: bool,
     replaces: bool,
+    /// Whether promotions are written by pull requests, and whether the stage merges them.
+    requests: Option<bool>,
+    pulls: BTreeMap<String, Opened>,
     calm: bool,
     /// How deep turns run within turns.
     depth: usize,
@@ -109,6 +122,7 @@ impl World {
         let pick = picks[random.below(3)];
         let (rollback, fix_forward) = (!random.one_in(3), random.one_in(2));
         let replaces = !random.one_in(4);
+        let requests = [None, Some(false), Some(true)][random.below(3)];
         Self {
             random,
             now,
@@ -124,6 +138,8 @@ impl World {
             rollback,
             fix_forward,
             replaces,
+            requests,
+            pulls: BTreeMap::new(),
             calm: false,
             depth: 0,
             trace: Vec::new(),
@@ -152,6 +168,9 @@ impl World {
             for at in 0..self.promotions.len() {
                 let _ = self.promotion_turn(at);
             }
+            if self.requests == Some(false) {
+                self.person_merges();
+            }
             self.check();
             quiet = if self.summary() == before { quiet + 1 } else { 0 };
             if quiet > PATIENCE / 60 + 2 {
@@ -167,13 +186,15 @@ impl World {
     }
 
     fn event(&mut self) {
-        match self.random.below(16) {
+        match self.random.below(18) {
             0 | 1 => self.new_bundle(),
             2 => self.person_commits(),
             3 => self.person_promotes(),
             4 => self.frozen = !self.frozen,
             5 => self.person_resumes(),
             6 => self.person_aborts(),
+            8 => self.person_merges(),
+            9 => self.person_closes(),
             7 => {
                 let seconds = [30, 60, 600, 3600][self.random.below(4)];
                 self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
@@ -243,6 +264,45 @@ impl World {
         }
     }
 
+    /// Merges a pull request that can be: nobody changed the same value meanwhile.
+    fn person_merges(&mut self) {
+        let names: Vec<String> = self.pulls.keys().cloned().collect();
+        for name in names {
+            if self.merge(&name) {
+                let stage =
+                    self.promotions.iter().find(|it| it.attempt.name == name).unwrap().stage;
+                // A person wanted it.
+                self.human[stage] = false;
+                self.trace.push(format!("a person merges {name}"));
+                return;
+            }
+        }
+    }
+
+    /// Whether it is merged now.
+    fn merge(&mut self, name: &str) -> bool {
+        let Some(Opened::Open(base)) = self.pulls.get(name).copied() else { return false };
+        let it = self.promotions.iter().find(|it| it.attempt.name == name).unwrap();
+        let (stage, to) = (it.stage, self.number(&it.attempt.bundle));
+        let mut values = self.head().values;
+        if self.commits[base].values[stage] != values[stage] {
+            return false;
+        }
+        assert!(!self.commits.iter().any(|it| it.promotion.as_deref() == Some(name)), "twice");
+        values[stage] = to;
+        self.machine[stage] = to;
+        self.commits.push(Commit { promotion: Some(name.to_owned()), values });
+        self.pulls.insert(name.to_owned(), Opened::Merged);
+        true
+    }
+
+    fn person_closes(&mut self) {
+        let open = self.pulls.values_mut().find(|it| matches!(it, Opened::Open(_)));
+        if let Some(it) = open {
+            *it = Opened::Closed;
+        }
+    }
+
     fn create(&mut self, stage: usize, name: &str, kind: Kind, to: usize) {
         if self.promotions.iter().any(|it| it.attempt.name == name) {
             return;
@@ -255,7 +315,9 @@ impl World {
             by: "alice".to_owned(),
             ..Attempt::default()
         };
-        let pending = promotion::State { kind, since: self.now, ..promotion::State::default() };
+        let request = if self.requests.is_some() { Request::Wanted } else { Request::No };
+        let pending =
+            promotion::State { kind, since: self.now, request, ..promotion::State::default() };
         self.promotions.push(Object {
             attempt,
             state: pending,
@@ -293,6 +355,7 @@ impl World {
         own.map(|it| Attempt {
             phase: it.state.phase,
             intended: it.state.intended,
+            requested: it.state.request == Request::Made,
             written: it.state.written.clone(),
             ..it.attempt.clone()
         })
@@ -372,6 +435,7 @@ impl World {
             },
             hold: None,
             resume: false,
+            verify: false,
         };
         let decision = stage::decide(&before, &facts);
         if let Some(new) = &decision.create {
@@ -409,9 +473,11 @@ impl World {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "a turn is one loop over what there is to do")]
     fn promotion_turn(&mut self, at: usize) -> Result<(), Crash> {
         let mut it = self.promotions[at].clone();
         let (mut plan, mut searched, mut deployed) = (None, false, None);
+        let mut pull = None;
         for _ in 0..12 {
             let facts_of = |world: &Self, it: &Object| world.implicit(it);
             let implicit = facts_of(self, &it);
@@ -419,6 +485,7 @@ impl World {
             let own = Attempt {
                 phase: it.state.phase,
                 intended: it.state.intended,
+                requested: it.state.request == Request::Made,
                 written: it.state.written.clone(),
                 ..it.attempt.clone()
             };
@@ -442,6 +509,9 @@ impl World {
                 answers: &answers,
                 plan: plan.clone(),
                 searched,
+                pull: pull.clone(),
+                merges: self.requests == Some(true),
+                patience: None,
                 deployed: deployed.clone(),
                 timeout: SignedDuration::from_secs(PATIENCE),
                 bake: SignedDuration::from_secs(60),
@@ -454,6 +524,39 @@ impl World {
                 Action::Ask(names) => panic!("no gate asks anybody: {names:?}"),
                 Action::Search => searched = self.search(&mut it),
                 Action::Observe => deployed = Some(self.observe(&it)),
+                Action::Look => pull = self.look(&mut it),
+                Action::Close(_) => {
+                    self.crash()?;
+                    let name = it.attempt.name.clone();
+                    if let Some(open @ Opened::Open(_)) = self.pulls.get_mut(&name) {
+                        *open = Opened::Closed;
+                    }
+                    self.crash()?;
+                    pull = None;
+                }
+                Action::Merge => {
+                    let (name, open) = (it.attempt.name.clone(), self.implicit(&it));
+                    assert!(
+                        open.iter().all(|it| it.state.is_open()),
+                        "{name} merged at a shut gate"
+                    );
+                    if !self.merge(&name) {
+                        break;
+                    }
+                    assert!(
+                        !self.human[it.stage],
+                        "{name} merged over a person's commit: {:#?}",
+                        self.trace
+                    );
+                    self.crash()?;
+                    pull = None;
+                }
+                Action::Write if it.state.request != Request::No => {
+                    if !self.propose(at, &mut it)? {
+                        break;
+                    }
+                    pull = None;
+                }
                 Action::Write => {
                     if !self.write(at, &mut it)? {
                         break;
@@ -533,6 +636,72 @@ impl World {
             0 | 1 if !self.bad[to] => Deployed::Healthy,
             _ => Deployed::Waiting("not ready".to_owned()),
         }
+    }
+
+    fn look(&mut self, it: &mut Object) -> Option<Pull> {
+        let head = self.commits.len() - 1;
+        let holds = self.head().values[it.stage] == self.number(&it.attempt.bundle);
+        Some(match self.pulls.get(&it.attempt.name) {
+            Some(Opened::Merged) => {
+                it.state.written = self.find(it).map(|at| at.to_string());
+                return None;
+            }
+            _ if holds => {
+                // What is proposed is there: by whom does not matter.
+                self.human[it.stage] = false;
+                it.state.written = Some(head.to_string());
+                if let Some(open @ Opened::Open(_)) = self.pulls.get_mut(&it.attempt.name) {
+                    *open = Opened::Closed;
+                }
+                return None;
+            }
+            None => Pull::Absent,
+            Some(Opened::Closed) => Pull::Closed,
+            Some(Opened::Open(base)) => Pull::Open {
+                foreign: None,
+                outdated: self.commits[*base].values[it.stage] != self.head().values[it.stage],
+            },
+        })
+    }
+
+    /// Writes a branch and opens a pull request; whether the turn goes on.
+    fn propose(&mut self, at: usize, it: &mut Object) -> Result<bool, Crash> {
+        let parent = self.commits.len() - 1;
+        let (to, value) = (self.number(&it.attempt.bundle), self.head().values[it.stage]);
+        let current = self.stages[it.stage].state.current.as_ref();
+        let head = write::Head {
+            found: None,
+            holds_bundle: value == to,
+            holds_current: current.is_some_and(|it| self.number(&it.bundle) == value),
+        };
+        match write::decide(it.state.kind, &head) {
+            Write::Found(_) | Write::Overwritten(_) => unreachable!("nothing was looked for"),
+            Write::Unchanged => {
+                // What automation wrote last stays: whether this is kept is not known yet.
+                self.human[it.stage] = false;
+                it.state.written = Some(parent.to_string());
+            }
+            Write::Foreign => {
+                self.enter(it, Phase::Gating, "Foreign");
+                return Ok(false);
+            }
+            Write::Commit => {
+                it.state.request = Request::Made;
+                self.save(at, it)?;
+                self.crash()?;
+                self.meanwhile();
+                let name = it.attempt.name.clone();
+                if matches!(self.pulls.get(&name), None | Some(Opened::Open(_))) {
+                    self.pulls.insert(name, Opened::Open(parent));
+                }
+                self.crash()?;
+                if it.state.kind == Kind::Manual {
+                    self.human[it.stage] = false;
+                }
+                self.enter(it, Phase::Proposed, "Proposed");
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the turn goes on.
@@ -619,6 +788,12 @@ impl World {
                 .map(|it| (&it.attempt.name, it.state.phase))
                 .collect();
             assert!(open.is_empty(), "{name}: {open:?} never ended: {:#?}", self.trace);
+            let left = self.promotions.iter().filter(|it| it.state.phase.is_terminal());
+            let left = left
+                .filter(|it| it.stage == n)
+                .find(|it| matches!(self.pulls.get(&it.attempt.name), Some(Opened::Open(_))));
+            let left = left.map(|it| &it.attempt.name);
+            assert!(left.is_none(), "{left:?} ended with an open pull request: {:#?}", self.trace);
             let Some(current) = &stage.state.current else { panic!("{name} runs nothing") };
             let held = self.head().values[n];
             let stuck =

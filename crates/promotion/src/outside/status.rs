@@ -4,17 +4,17 @@ use api::{
     promotion::{CommitStatusGate, CommitStatusOn},
     source::GitRepository,
 };
-use forge::{Access, Caller, InvolvedObject, Kind as Forge, Login, Repository};
 use futures::{FutureExt as _, future::BoxFuture};
 use gate::status::{Gate, Said, Verdict};
-use http_client::{Options, secret::Secret};
 use kube::{Api, ResourceExt as _};
 use pipeline::gate::{Answer, Kind};
 
-use super::{INTERVAL, Outside, TIMEOUT, answer, before, namespace, waiting};
+use super::{INTERVAL, Outside, answer, before, namespace, waiting};
 use crate::{
     branch,
     gate::{Adapter, Asked},
+    provider::{Provider, Reach},
+    stage::config,
 };
 
 pub(super) struct CommitStatus(pub(super) Outside);
@@ -74,41 +74,27 @@ impl CommitStatus {
     }
 
     async fn said(&self, address: &str, commit: &str, asked: &Asked) -> Result<Vec<Said>, String> {
-        let push = asked.stage.spec.push.clone().unwrap_or_default();
-        let provider = push.provider.as_deref();
-        let provider = provider.ok_or("push.provider does not say what kind of forge it is")?;
-        let kind: Forge = provider.parse().map_err(|why: forge::Error| why.to_string())?;
-        let of = |address: &str| {
-            Repository::new(kind, address, push.address.as_deref()).map_err(|why| why.to_string())
+        let push = config::push(&asked.stage, &asked.pipeline, false);
+        let (namespace, promotion) = (namespace(asked), asked.promotion.name_any());
+        let reach = Reach {
+            client: &self.0.client,
+            forge: &self.0.forge,
+            guard: &self.0.guard,
+            promotion: (&namespace, &promotion),
         };
-        let repository = of(address)?;
+        let open = async |address: &str| {
+            Provider::open(&push, address, &reach).await.map_err(|why| why.to_string())
+        };
+        let provider = open(address).await?;
         // Who builds an image says where its source is; the login is for the stage's own forge alone.
         let home = self.home(asked).await?;
-        if of(&home)?.api != repository.api || host(&home) != host(address) {
-            return Err(format!("{} is not the forge of the stage's repository", repository.api));
+        let api = &provider.repository.api;
+        if open(&home).await?.repository.api != *api || host(&home) != host(address) {
+            return Err(format!("{api} is not the forge of the stage's repository"));
         }
-        let secret = push.secret_ref.ok_or("push.secretRef does not say how to log in")?;
-        let namespace = namespace(asked);
-        let name = format!("{namespace}/{}", secret.name);
-        let data = self.0.secret(&namespace, &secret.name).await?;
-        let login = Login::parse(Secret { name: &name, data: &data });
-        let login = login.map_err(|why| why.to_string())?;
-        let promotion = asked.promotion.name_any();
-        let object = InvolvedObject {
-            kind: "Promotion",
-            name: &promotion,
-            namespace: &namespace,
-            operation: "reconcile",
-        };
-        let access = Access {
-            repository: &repository,
-            login: &login,
-            caller: &Caller { tenant: &namespace, object },
-            http: &Options::default(),
-            timeout: TIMEOUT,
-        };
-        let all = self.0.forge.statuses(&access, commit).await.map_err(|why| why.to_string())?;
-        Ok(all.into_iter().map(said).collect())
+        let caller = provider.caller();
+        let all = provider.forge.statuses(&provider.access(&caller), commit).await;
+        Ok(all.map_err(|why| why.to_string())?.into_iter().map(said).collect())
     }
 }
 

@@ -13,16 +13,19 @@ use pipeline::{
     creation::components,
     gate::{Answer, Kind as GateKind, State as GateState},
     promotion::{Deployed, Phase, Reason},
-    value::Part,
+    value::{Part, Value},
 };
 use setters::stage as edit;
 
 use super::{About, Run};
 use crate::{
     branch::{self, Source, Values},
+    component,
     deploy::{self, Eyes, Standing, Target},
     gate::{self, Asked},
-    ledger, message, value,
+    ledger, message,
+    origin::Unknown,
+    tree, value,
 };
 
 /// How many changes a status shows.
@@ -91,7 +94,36 @@ impl Run<'_> {
         let values = Values { new: &new, previous: &previous };
         let writer = branch::to_setters(&about.stage, &about.pipe, &values, self.stores);
         let writer = writer.map_err(|why| Stop::stall(reason::INVALID_PATH, why))?;
-        branch::plan(head, writer, self.context).await
+        branch::plan(head, writer, self.copies(&about, &new).await?, self.context).await
+    }
+
+    /// The folders of components' commits that the stage copies.
+    async fn copies(&self, about: &About, parts: &[Part]) -> Result<Vec<edit::Copy>, Stop> {
+        let namespace = self.it.namespace().unwrap_or_default();
+        let copied = about.stage.spec.edit.iter().flat_map(|it| &it.copy);
+        let mut all = Vec::new();
+        for it in copied {
+            let failed = |why: &str| {
+                let text = format!("edit.copy of component '{}': {why}", it.component);
+                Stop::fail(reason::GIT_OPERATION_FAILED, text)
+            };
+            let value = parts.iter().find(|part| part.component == it.component);
+            let Some(Value::Git { commit, .. }) = value.map(|it| &it.value) else {
+                return Err(failed("it is no commit"));
+            };
+            let id = commit.parse::<Id>().map_err(|_| failed("it has no commit id"))?;
+            let spec = component::named(&about.pipe, &it.component);
+            let spec = spec.and_then(|it| it.git_ref.clone()).unwrap_or_default();
+            let place = spec.namespace.clone().filter(|it| !it.is_empty());
+            let place = place.unwrap_or_else(|| namespace.clone());
+            let source = self.stores.repositories.get(&place, &spec.name);
+            let source = source.ok_or_else(|| failed("its GitRepository does not exist"))?;
+            let copy = tree::folder(it, (&source, id), self.context).await;
+            all.push(copy.map_err(|why| match why {
+                Unknown::Gone(why) | Unknown::Later(why) => failed(&why),
+            })?);
+        }
+        Ok(all)
     }
 
     /// Makes the plan on the branch's head.
@@ -144,7 +176,10 @@ impl Run<'_> {
             name: named.gate.name.clone(),
             gate: named.spec.clone(),
             before: records.find(|it| it.name == named.gate.name && it.since.is_some()),
-            promotion: std::sync::Arc::clone(&self.it),
+            promotion: std::sync::Arc::new(v1::Promotion {
+                status: Some(self.status.clone()),
+                ..(*self.it).clone()
+            }),
             stage: std::sync::Arc::clone(&about.stage),
             pipeline: std::sync::Arc::clone(&about.pipe),
             bundle,
@@ -188,6 +223,31 @@ impl Run<'_> {
             (GateState::Pending, wrong.join("; "))
         };
         Answer { state, message, ..Answer::default() }
+    }
+
+    /// Reads what expressions want to see; what is not there they do not see.
+    pub(super) async fn read_objects(&mut self, now: Timestamp) {
+        let Some(about) = self.about.clone() else { return };
+        let namespace = self.it.namespace().unwrap_or_default();
+        let gates = about.config.gates.iter().chain(&about.config.verify);
+        let wanted: Vec<_> = gates
+            .filter_map(|it| it.spec.cel.as_ref())
+            .flat_map(|it| it.objects.iter().cloned())
+            .collect();
+        for it in wanted {
+            let target = Target {
+                api_version: it.object.api_version.clone().unwrap_or_else(|| "v1".to_owned()),
+                kind: it.object.kind.clone(),
+                namespace: it.object.namespace.clone().unwrap_or_else(|| namespace.clone()),
+                name: it.object.name.clone(),
+                expr: None,
+            };
+            let found = self.eyes(&about, now).read(&target).await;
+            self.wake_on.push(target.reference());
+            if let Ok(Some(found)) = found {
+                self.objects.insert(it.alias, found);
+            }
+        }
     }
 
     fn eyes(&self, about: &About, now: Timestamp) -> Eyes<'_> {
@@ -287,7 +347,11 @@ impl Run<'_> {
         let deploying = self.status.phase == Some(v1::Phase::Deploying);
         let (mut shown, mut waiting, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for target in targets {
-            let seen = self.eyes(about, now).look(target).await;
+            let seen = if target.is_status() {
+                self.said(&target.name, source).await
+            } else {
+                self.eyes(about, now).look(target).await
+            };
             let runs = target.tells_no_revision(&seen)
                 || self.reached(source, seen.applied.as_deref(), &commit).await;
             let tried = self.reached(source, seen.attempted.as_deref(), &commit).await;
@@ -314,7 +378,9 @@ impl Run<'_> {
                 Standing::Waiting(why) => waiting.push(why),
                 Standing::Failed(why) => failed.push(why),
             }
-            self.wake_on.push(target.reference());
+            if !target.is_status() {
+                self.wake_on.push(target.reference());
+            }
             shown.push(it);
         }
         self.status.deploy = shown;
@@ -325,6 +391,25 @@ impl Run<'_> {
         } else {
             Deployed::Healthy
         }
+    }
+
+    /// What is said at the provider about the commit, or about the head if that still holds the bundle:
+    /// Flux may have gone on to it at once.
+    async fn said(&self, context: &str, source: &Source) -> deploy::Seen {
+        let provider = match self.provider().await {
+            Ok(provider) => provider,
+            Err(why) => {
+                let standing = Standing::Waiting(format!("commitStatus/{context}: {why}"));
+                return deploy::Seen { standing, applied: None, attempted: None };
+            }
+        };
+        let mut commits: Vec<String> =
+            self.status.commits.iter().map(|it| it.sha.clone()).collect();
+        if let Ok(head) = source.head(false, self.context).await {
+            commits.push(head.commit_id().to_string());
+        }
+        commits.dedup();
+        provider.standing(context, &commits).await
     }
 
     /// Whether a revision is the commit, or comes after it and still holds the bundle.

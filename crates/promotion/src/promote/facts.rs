@@ -10,6 +10,7 @@ use pipeline::{
     creation::components,
     gate::{Gate, Record},
     promotion::{Facts, Kind},
+    request::Request,
     stage::{moot, superseder},
 };
 use serde_json::{Map, Value, json};
@@ -65,7 +66,12 @@ impl Run<'_> {
             requester: self.it.spec.requested_by.clone(),
             gates: status.gates.iter().map(gate::from_status).collect(),
             verify: status.verify.iter().map(gate::from_status).collect(),
-            intended: status.intent.is_some(),
+            intended: status.intent.as_ref().is_some_and(|it| it.branch.is_none()),
+            request: match &status.intent {
+                Some(it) if it.branch.is_some() => Request::Made,
+                _ if self.by_request() => Request::Wanted,
+                _ => Request::No,
+            },
             written: status.commits.last().map(|it| it.sha.clone()),
             healthy_since: status.healthy_since.as_ref().map(|at| at.0),
         }
@@ -134,6 +140,25 @@ impl Run<'_> {
         standing(choice::upstream(&about.config.wants, &bundle, &upstreams, now))
     }
 
+    /// Why nobody wants a bundle any more that the stage chose by itself: it was verified upstream, and
+    /// that does not count any more.
+    fn withdrawn(&self) -> Option<String> {
+        let open = self.status.phase.unwrap_or_default() <= v1::Phase::Proposed;
+        let about = self.about.as_ref().filter(|_| open)?;
+        if self.it.spec.kind != v1::PromotionKind::Auto {
+            return None;
+        }
+        let bundle = self.known(about)?;
+        let wants = &about.config.wants;
+        let lost = wants.from.iter().find(|edge| {
+            bundle.verified.get(&edge.stage).is_some_and(|verified| verified.withdrawn)
+        })?;
+        let upstreams = stage::upstreams(&about.stage, self.stores);
+        let standing = choice::upstream(wants, &bundle, &upstreams, Timestamp::MAX);
+        let text = format!("that it was verified in {} does not count any more", lost.stage);
+        standing_is_bad(&standing).then_some(text)
+    }
+
     fn freeze(&self, about: &About, kind: Kind, now: Timestamp) -> Open {
         let skips = !self.it.spec.skip_gates.is_empty();
         let freezes = freeze::of(&about.stage, self.stores);
@@ -145,7 +170,10 @@ impl Run<'_> {
     }
 
     fn stage_open(&self, about: &About, kind: Kind) -> Open {
-        let hold = self.stage_now().hold.filter(|_| kind == Kind::Auto);
+        let now = self.stage_now();
+        // What runs may be verified once more: that brings nothing new.
+        let runs = now.current.as_ref().is_some_and(|it| it.bundle == self.it.spec.bundle);
+        let hold = now.hold.filter(|_| kind == Kind::Auto && !runs);
         if about.stage.spec.suspend == Some(true) || about.pipe.spec.suspend == Some(true) {
             return Err(("suspended".to_owned(), None));
         }
@@ -183,7 +211,7 @@ impl Run<'_> {
             "requestedBy": self.it.spec.requested_by.clone().unwrap_or_default(),
         });
         context.insert("promotion".to_owned(), promotion);
-        context.insert("objects".to_owned(), json!({}));
+        context.insert("objects".to_owned(), Value::Object(self.objects.clone()));
         context
     }
 
@@ -197,6 +225,10 @@ impl Run<'_> {
         })
         .collect()
     }
+}
+
+fn standing_is_bad(it: &choice::Standing) -> bool {
+    matches!(it, choice::Standing::Unverified(_))
 }
 
 type Open = Result<String, (String, Option<Timestamp>)>;
@@ -216,10 +248,17 @@ pub(super) fn with<T>(
     let about = run.about.as_ref();
     let config = about.map(|it| &it.config);
     let replaces = config.is_some_and(|it| it.replaces);
+    // What is said about a pull request can be asked once there is one.
+    let proposed = run.status.phase == Some(v1::Phase::Proposed);
     let gates = |all: Option<&Vec<gate::Named>>| -> Vec<Gate> {
-        all.into_iter().flatten().map(|it| it.gate.clone()).collect()
+        let all = all.into_iter().flatten();
+        all.filter(|it| proposed || !it.needs_request).map(|it| it.gate.clone()).collect()
     };
-    let (before, after) = (gates(config.map(|it| &it.gates)), gates(config.map(|it| &it.verify)));
+    let before = gates(config.map(|it| &it.gates));
+    let after = config.into_iter().flat_map(|it| &it.verify).map(|it| it.gate.clone());
+    let after: Vec<Gate> = after.collect();
+    let push = run.push_spec();
+    let patience = push.timeout.as_deref().and_then(|text| freeze::span(text).ok());
     let context = about.map(|it| run.expression_context(it)).unwrap_or_default();
     let approvals = run.approvals();
     let told = |it: &v1::Abort| match &it.reason {
@@ -229,13 +268,11 @@ pub(super) fn with<T>(
     let mut facts = Facts {
         now,
         turn: stage_status.promotion.as_ref() == Some(&own.name),
-        stage_gone: about
-            .is_none()
-            .then(|| format!("stage '{}' does not exist", run.it.spec.stage)),
+        stage_gone: run.stage_gone.then(|| format!("stage '{}' is gone", run.it.spec.stage)),
         aborted: run.it.spec.abort.as_ref().map(told),
         rejected: run.it.spec.rejected.as_ref().map(told),
         superseded_by: superseder(&own, &attempts, replaces).map(|it| it.name.clone()),
-        moot: moot(&own, &stage::state::read(&stage_status)),
+        moot: moot(&own, &stage::state::read(&stage_status)).or_else(|| run.withdrawn()),
         implicit: run.implicit(now),
         artifact_gone: None,
         gates: &before,
@@ -245,6 +282,9 @@ pub(super) fn with<T>(
         answers: &run.answers,
         plan: run.plan.clone(),
         searched: run.searched,
+        pull: run.pull.clone(),
+        merges: push.merge == Some(v1::MergePolicy::WhenGatesPass),
+        patience,
         deployed: run.deployed.clone(),
         timeout: config.map_or(SignedDuration::ZERO, |it| it.timeout),
         bake: config.map_or(SignedDuration::ZERO, |it| it.bake),

@@ -3,20 +3,26 @@
 mod act;
 mod facts;
 mod report;
+mod request;
 mod write;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api::promotion::{Bundle, Phase, Pipeline, Promotion, PromotionKind, PromotionStatus, Stage};
+use api::{
+    meta::REQUESTED_AT,
+    promotion::{Bundle, Phase, Pipeline, Promotion, PromotionKind, PromotionStatus, Stage},
+    source::GitRepository,
+};
 use controller::{Event, Host, Reconcile, Reference, Report, Stop, Turn, Watch};
 use kube::ResourceExt as _;
 use pipeline::{
     gate::Answer,
     promotion::{self as engine, Action, Deployed, Reason, next},
+    request::Pull,
 };
 
 use crate::{
-    CONTROLLER, Context, guard, ledger,
+    CONTROLLER, Context, branch, guard, ledger,
     pipe::{self, park},
     stage::{self, config::Config},
     store::Stores,
@@ -40,12 +46,19 @@ pub(crate) struct Run<'a> {
     pub(crate) it: Arc<Promotion>,
     pub(crate) status: PromotionStatus,
     pub(crate) about: Option<About>,
+    /// Whether the stage is gone, or about to be.
+    pub(crate) stage_gone: bool,
     /// Whether names of users can be believed.
     pub(crate) guarded: bool,
     pub(crate) plan: Option<Result<(), (Reason, String)>>,
     pub(crate) searched: bool,
+    /// How the pull request was seen, and what its provider told of it.
+    pub(crate) pull: Option<Pull>,
+    pub(crate) proposal: Option<forge::PullRequest>,
     pub(crate) deployed: Option<Deployed>,
     pub(crate) answers: BTreeMap<String, Answer>,
+    /// The objects that expressions see.
+    pub(crate) objects: serde_json::Map<String, serde_json::Value>,
     pub(crate) events: Vec<Event>,
     /// What it waits for.
     pub(crate) wake_on: Vec<Reference>,
@@ -77,11 +90,19 @@ impl PromotionReconciler {
     fn about(&self, it: &Promotion) -> Result<Option<About>, Stop> {
         let namespace = it.namespace().unwrap_or_default();
         let found = self.stores.stages.get(&namespace, &it.spec.stage);
-        let Some(found) = found.filter(|it| it.metadata.deletion_timestamp.is_none()) else {
-            return Ok(None);
+        let Some(found) = found else { return Ok(None) };
+        let leaves = found.metadata.deletion_timestamp.is_some();
+        let read = || {
+            let pipe = stage::pipeline(&found, &self.stores)?;
+            let config = stage::config::read(&found, &pipe, &self.context)?;
+            Ok((pipe, config))
         };
-        let pipe = stage::pipeline(&found, &self.stores)?;
-        let config = stage::config::read(&found, &pipe, &self.context)?;
+        let (pipe, config) = match read() {
+            Ok(read) => read,
+            // Nothing more is written: what is left of the stage is good enough to end.
+            Err(_) if leaves => return Ok(None),
+            Err(stop) => return Err(stop),
+        };
         let bundle = self.stores.bundles.get(&namespace, &it.spec.bundle);
         Ok(Some(About { stage: found, pipe, bundle, config }))
     }
@@ -92,29 +113,41 @@ impl PromotionReconciler {
         !names || self.context.options.unguarded || guard::holds(&self.context.client).await
     }
 
-    async fn run(&self, it: &Promotion, turn: &mut Turn) -> Result<Report<Self>, Stop> {
+    async fn begun(&self, it: &Promotion, now: jiff::Timestamp) -> Result<Run<'_>, Stop> {
+        let about = self.about(it)?;
+        let leaves = |it: &About| it.stage.metadata.deletion_timestamp.is_some();
         let mut run = Run {
             context: &self.context,
             stores: &self.stores,
             host: &self.host,
             it: Arc::new(it.clone()),
             status: it.status.clone().unwrap_or_default(),
-            about: self.about(it)?,
+            stage_gone: about.as_ref().is_none_or(leaves),
+            about,
             guarded: self.guarded(it).await,
             plan: None,
             searched: false,
+            pull: None,
+            proposal: None,
             deployed: None,
             answers: BTreeMap::new(),
+            objects: serde_json::Map::new(),
             events: Vec::new(),
             wake_on: Vec::new(),
         };
-        run.begin(turn.now());
+        run.begin(now);
+        Ok(run)
+    }
+
+    async fn run(&self, it: &Promotion, turn: &mut Turn) -> Result<Report<Self>, Stop> {
+        let mut run = self.begun(it, turn.now()).await?;
+        run.read_objects(turn.now()).await;
         let mut waits = None;
         for _ in 0..STEPS {
             turn.check()?;
             match run.step(turn).await? {
                 Some(wait) => {
-                    waits = Some(wait);
+                    waits = Some(run.at_latest(wait, turn.now()));
                     break;
                 }
                 None if run.is_over() => break,
@@ -169,6 +202,10 @@ impl Run<'_> {
                 self.observe(now).await?;
                 None
             }
+            Action::Look => self.look(now).await?,
+            Action::Merge => self.merge(now).await?,
+            Action::Close(why) => self.close(&why, now).await?,
+            Action::Write if self.by_request() => self.propose(turn).await?,
             Action::Write => match self.write(turn).await? {
                 Go::On => None,
                 Go::Wait => wait("branch: a commit changed it, which the stage has not seen yet"),
@@ -176,6 +213,21 @@ impl Run<'_> {
             Action::Wait { until, blocked_by } => Some(Wait { until, blocked_by }),
             Action::Done => wait(""),
         })
+    }
+
+    /// When a promotion that waits is looked at again at the latest: nobody else may tell what becomes
+    /// of a pull request, or what is said about a commit.
+    fn at_latest(&self, wait: Wait, now: jiff::Timestamp) -> Wait {
+        let phase = self.status.phase.unwrap_or_default();
+        let deploys = matches!(phase, Phase::Deploying | Phase::Verifying);
+        let told = self.status.deploy.iter().any(|it| it.target.starts_with("commitStatus/"));
+        let poll = match phase {
+            Phase::Proposed => request::POLL,
+            _ if deploys && told => request::POLL / 2,
+            _ => return wait,
+        };
+        let poll = now.checked_add(poll).ok();
+        Wait { until: wait.until.into_iter().chain(poll).min(), ..wait }
     }
 }
 
@@ -190,6 +242,24 @@ impl Reconcile for PromotionReconciler {
             return Ok(report::ended(status));
         }
         self.run(it, turn).await
+    }
+
+    async fn finalize(&self, it: &Promotion, turn: &mut Turn) -> Result<(), Stop> {
+        let status = it.status.clone().unwrap_or_default();
+        let asks = status.intent.as_ref().is_some_and(|it| it.branch.is_some());
+        if status.phase.unwrap_or_default().is_terminal() || !asks || !status.commits.is_empty() {
+            return Ok(());
+        }
+        self.stores.synced().await;
+        let now = turn.now();
+        // Nobody would look after its pull request any more. What does not work now is left to people.
+        let Ok(mut run) = self.begun(it, now).await else { return Ok(()) };
+        if let Ok(None) = run.look(now).await
+            && matches!(run.pull, Some(Pull::Open { .. }))
+        {
+            let _ = run.close("it was deleted", now).await;
+        }
+        Ok(())
     }
 
     fn references(&self, it: &Promotion) -> Vec<Reference> {
@@ -208,6 +278,19 @@ impl Reconcile for PromotionReconciler {
 
     fn watches(&self) -> Vec<Watch> {
         let promotions = self.stores.promotions.clone();
+        let (proposed, stages) = (self.stores.promotions.clone(), self.stores.stages.clone());
+        let pipelines = self.stores.pipelines.clone();
+        let proposes_to = move |it: &GitRepository, promotion: &Promotion| {
+            let namespace = promotion.namespace().unwrap_or_default();
+            let phase = promotion.status.as_ref().and_then(|it| it.phase);
+            let stage = stages.get(&namespace, &promotion.spec.stage);
+            let Some(stage) = stage.filter(|_| phase == Some(Phase::Proposed)) else {
+                return false;
+            };
+            let pipe = pipelines.get(&namespace, &stage.spec.pipeline_ref.name);
+            let key = pipe.and_then(|pipe| branch::repository_key(&stage, &pipe));
+            key == Some((it.namespace().unwrap_or_default(), it.name_any()))
+        };
         vec![
             Watch::on::<Stage>(|before, after| {
                 let shown = |it: Option<&Stage>| {
@@ -215,8 +298,9 @@ impl Reconcile for PromotionReconciler {
                     let gone = it.is_none_or(|it| it.metadata.deletion_timestamp.is_some());
                     let current = status.current.map(|it| (it.bundle, it.promotion));
                     let generation = it.and_then(|it| it.metadata.generation);
+                    let asked = it.and_then(|it| it.annotations().get(REQUESTED_AT).cloned());
                     let seen = (status.promotion, status.observed_commit, status.healthy_since);
-                    (gone, generation, current, status.hold, seen)
+                    (gone, generation, asked, current, status.hold, seen)
                 };
                 shown(before) != shown(after)
             }),
@@ -225,6 +309,18 @@ impl Reconcile for PromotionReconciler {
                 news(before) != news(after)
             }),
             Watch::cluster::<api::promotion::Freeze>(Watch::generation_changed),
+            // What moved may have been merged.
+            Watch::via::<GitRepository>(move |before, after| {
+                let moved = after.filter(|_| pipe::git_moved(before, after));
+                let Some(moved) = moved else { return Vec::new() };
+                let all = proposed.all().into_iter();
+                all.filter(|it| proposes_to(moved, it))
+                    .map(|it| {
+                        let namespace = it.namespace().unwrap_or_default();
+                        Reference::object::<Promotion>(namespace, it.name_any())
+                    })
+                    .collect()
+            }),
             // Another promotion into the stage may take the place of those that wait.
             Watch::via::<Promotion>(move |before, after| {
                 let shown = |it: Option<&Promotion>| it.map(|it| ledger::attempt(it).phase);

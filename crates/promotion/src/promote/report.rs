@@ -6,6 +6,7 @@ use api::{
     reason,
 };
 use controller::{Event, Next, Report, Telling, Turn, Verdict};
+use kube::ResourceExt as _;
 
 use super::{PromotionReconciler, Run, Wait, again};
 
@@ -19,6 +20,7 @@ pub(super) fn make(
     let mut events = std::mem::take(&mut run.events);
     if run.status.phase.unwrap_or_default().is_terminal() {
         let event = ending(&run.status);
+        count(&run);
         let mut report = ended(run.status);
         report.telling = Telling::Instead(event);
         report.events = events;
@@ -43,6 +45,17 @@ pub(super) fn make(
     let mut report = Report::new(run.status, Verdict::Pending { next });
     report.events = events;
     report
+}
+
+fn count(run: &Run<'_>) {
+    let Some(about) = &run.about else { return };
+    let made = run.known(about).map(|it| it.discovered);
+    let namespace = run.it.namespace().unwrap_or_default();
+    let undone = run.status.rollback_of.as_ref();
+    let undone = undone.and_then(|name| run.stores.promotions.get(&namespace, name));
+    let failed = undone.and_then(|it| it.status.as_ref()?.finished_at.as_ref().map(|at| at.0));
+    let pipeline = about.pipe.name_any();
+    run.context.meters.ended(&run.it, &run.status, (&pipeline, made, failed));
 }
 
 /// What was waited for before.

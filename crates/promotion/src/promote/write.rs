@@ -1,6 +1,11 @@
 //! Writing: safe to run any number of times, by any replica.
 
-use api::{meta::time, promotion::Intent, reason, source::GitRepository};
+use api::{
+    meta::{Time, time},
+    promotion::{Intent, PushFallback},
+    reason,
+    source::GitRepository,
+};
 use controller::{Stop, Turn};
 use git::{CommitMeta, Edit, Expected, NewCommit, Outcome, Snapshot, Update};
 use jiff::Timestamp;
@@ -86,7 +91,7 @@ impl Run<'_> {
     }
 
     /// Whether the branch holds what the stage runs, as far as the stage knows.
-    fn holds_current(&self, plan: &edit::Plan) -> Result<bool, Stop> {
+    pub(super) fn holds_current(&self, plan: &edit::Plan) -> Result<bool, Stop> {
         let about = self.need()?;
         let namespace = self.it.namespace().unwrap_or_default();
         let Some(current) = self.stage_now().current.map(|it| it.bundle) else { return Ok(false) };
@@ -114,26 +119,15 @@ impl Run<'_> {
         turn: &mut Turn,
     ) -> Result<Option<Go>, Stop> {
         let now = turn.now();
-        let failed = |why: git::Error| Stop::fail(reason::GIT_OPERATION_FAILED, why);
         let parent = head.commit_id().to_string();
-        let kept = self.status.intent.as_ref().filter(|it| it.parent == parent);
-        let at = kept.map_or(time(now), |it| it.at.clone());
-        let writes = plan.files.into_iter().map(|(path, bytes)| Edit::Write { path, bytes });
-        let removes = plan.removed.into_iter().map(|path| Edit::Remove { path });
-        let meta = CommitMeta {
-            author: source.author.clone(),
-            committer: source.author.clone(),
-            time: at.0.as_second(),
-            message: self.message()?,
-        };
-        let commit =
-            head.commit(writes.chain(removes).collect(), meta, source.signer.clone()).await;
-        let Some(commit) = commit.map_err(failed)? else {
+        let Some((commit, at)) = self.draft(source, head, plan, now).await? else {
             self.record(source, &parent, (true, now));
             return Ok(Some(Go::On));
         };
         let id = commit.id().to_string();
-        self.status.intent = Some(Intent { at, parent, commit: Some(id.clone()) });
+        let (branch, replaces) = (None, None);
+        self.status.intent =
+            Some(Intent { at, parent, commit: Some(id.clone()), branch, replaces });
         turn.record(&self.status).await?;
         if let Some(why) = self.shut(now) {
             self.enter(Phase::Gating, "GateShut", &why, now);
@@ -152,28 +146,66 @@ impl Run<'_> {
                 if again.commit_id() != head.commit_id() {
                     return Ok(None);
                 }
+                if self.push_spec().fallback == Some(PushFallback::PullRequest) {
+                    // From now on it goes by a pull request.
+                    let branch = self.request_branch();
+                    self.status.intent =
+                        self.status.intent.take().map(|it| Intent { branch: Some(branch), ..it });
+                    return Ok(Some(Go::On));
+                }
                 self.enter(Phase::Failed, Reason::PushRejected.word(), &why, now);
                 Ok(Some(Go::On))
             }
         }
     }
 
+    /// The commit, as it is made each time on the same parent, and its time; nothing if there is nothing
+    /// to change.
+    pub(super) async fn draft(
+        &self,
+        source: &Source,
+        head: &Snapshot,
+        plan: edit::Plan,
+        now: Timestamp,
+    ) -> Result<Option<(NewCommit, Time)>, Stop> {
+        let failed = |why: git::Error| Stop::fail(reason::GIT_OPERATION_FAILED, why);
+        let parent = head.commit_id().to_string();
+        let kept = self.status.intent.as_ref().filter(|it| it.parent == parent);
+        let at = kept.map_or(time(now), |it| it.at.clone());
+        let writes = plan.files.into_iter().map(|(path, bytes)| Edit::Write { path, bytes });
+        let removes = plan.removed.into_iter().map(|path| Edit::Remove { path });
+        let meta = CommitMeta {
+            author: source.author.clone(),
+            committer: source.author.clone(),
+            time: at.0.as_second(),
+            message: self.message()?,
+        };
+        let commit =
+            head.commit(writes.chain(removes).collect(), meta, source.signer.clone()).await;
+        Ok(commit.map_err(failed)?.map(|it| (it, at)))
+    }
+
     /// Why the gates that are asked each time are not open any more: asked once more in the step that
     /// pushes.
-    fn shut(&self, now: Timestamp) -> Option<String> {
+    pub(super) fn shut(&self, now: Timestamp) -> Option<String> {
         let step = facts::with(self, now, |state, facts| {
             // It was looked for just now, under the turn of the branch.
             facts.searched = true;
             next(state, facts)
         });
         match step.action {
-            Action::Write => None,
             Action::Enter { message, .. } => Some(message),
             Action::Wait { blocked_by, .. } => Some(blocked_by),
-            Action::Plan | Action::Ask(_) | Action::Search | Action::Observe | Action::Done => {
-                // Stateful gates were asked before.
-                None
-            }
+            // Stateful gates were asked before.
+            Action::Write
+            | Action::Plan
+            | Action::Ask(_)
+            | Action::Search
+            | Action::Look
+            | Action::Merge
+            | Action::Close(_)
+            | Action::Observe
+            | Action::Done => None,
         }
     }
 
@@ -191,14 +223,25 @@ impl Run<'_> {
         };
         let pushed = self.context.mirrors.push(&source.remote, push).await;
         let pushed = pushed.map_err(|why| Stop::fail(reason::GIT_OPERATION_FAILED, why))?;
-        Ok(match pushed.outcomes.into_iter().next() {
+        Ok(match self.counted(pushed.outcomes) {
             Some(Outcome::Ok | Outcome::UpToDate) | None => Push::Landed,
             Some(Outcome::Stale { .. }) => Push::Stale,
             Some(Outcome::Rejected { reason }) => Push::Refused(reason),
         })
     }
 
-    fn message(&self) -> Result<String, Stop> {
+    /// What became of a push, counted.
+    pub(super) fn counted(&self, outcomes: Vec<Outcome>) -> Option<Outcome> {
+        let outcome = outcomes.into_iter().next();
+        self.context.meters.pushed(match &outcome {
+            Some(Outcome::Ok | Outcome::UpToDate) | None => "ok",
+            Some(Outcome::Stale { .. }) => "stale",
+            Some(Outcome::Rejected { .. }) => "rejected",
+        });
+        outcome
+    }
+
+    pub(super) fn message(&self) -> Result<String, Stop> {
         let about = self.need()?;
         let namespace = self.it.namespace().unwrap_or_default();
         let (parts, before) = (about.parts(), self.before());
@@ -236,7 +279,7 @@ impl Run<'_> {
     }
 
     /// Asks Flux to look at once; it looks by itself later if that fails.
-    async fn wake_flux(&self, source: &Source) {
+    pub(super) async fn wake_flux(&self, source: &Source) {
         let (namespace, name) = &source.repository;
         let api: Api<GitRepository> = Api::namespaced(self.context.client.clone(), namespace);
         let commit = self.status.commits.last().map(|it| it.sha.as_str()).unwrap_or_default();

@@ -15,7 +15,7 @@ use api::{
     source::GitRepository,
 };
 use controller::{Host, Next, Reconcile, Reference, Report, Stop, Turn, Verdict, Watch};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     Api, ResourceExt as _,
     api::{ObjectMeta, PostParams},
@@ -35,6 +35,9 @@ use crate::{
     store::Stores,
     value,
 };
+
+/// How long a stage that is deleted waits for its pull request to be closed.
+const LEAVE: SignedDuration = SignedDuration::from_mins(11);
 
 /// Reconciles Stages.
 pub struct StageReconciler {
@@ -100,6 +103,7 @@ impl StageReconciler {
             branch: seen.branch.clone(),
             hold: asked.hold.clone(),
             resume: asked.resume,
+            verify: asked.verify.is_some(),
         };
         let decision = decide(&before, &facts);
         self.act(it, &view, &seen, (&decision, now)).await?;
@@ -119,7 +123,7 @@ impl StageReconciler {
             self.adopt(it, view, (name, parts), now).await?;
         }
         match &decision.create {
-            Some(new) => self.start(it, new, &decision.state.attempts).await,
+            Some(new) => self.start(it, view, new, &decision.state.attempts).await,
             None => Ok(()),
         }
     }
@@ -171,9 +175,11 @@ impl StageReconciler {
     async fn start(
         &self,
         it: &Stage,
+        view: &View,
         new: &New,
         attempts: &BTreeMap<String, u32>,
     ) -> Result<(), Stop> {
+        let gates = view.config.gates.iter().map(|it| it.gate.name.clone());
         let sequence: u32 = attempts.values().sum();
         let mut annotations = BTreeMap::from([(v1::SEQUENCE.to_owned(), sequence.to_string())]);
         if let Some(undone) = &new.rollback_of {
@@ -198,6 +204,7 @@ impl StageReconciler {
                 bundle: new.bundle.clone(),
                 kind: ledger::kind_word(new.kind),
                 reason: Some(new.reason.clone()),
+                skip_gates: gates.filter(|_| new.verifies).collect(),
                 ..PromotionSpec::default()
             },
             status: None,
@@ -267,6 +274,8 @@ pub(crate) fn form(pipe: &Pipeline, stores: &Stores) -> Vec<Part> {
 pub(crate) struct Asked {
     pub(crate) hold: Option<(String, String)>,
     pub(crate) resume: bool,
+    /// The annotation that asks to verify what runs, until that was begun.
+    pub(crate) verify: Option<String>,
     /// The annotations as they are acted upon now.
     pub(crate) handled: BTreeMap<String, String>,
 }
@@ -281,6 +290,7 @@ fn asked(it: &Stage, handled: &BTreeMap<String, String>) -> Asked {
             .filter(|text| !text.is_empty())
             .map(|text| (format!("annotation {}", v1::HOLD), text.clone())),
         resume: fresh(v1::RESUME_AT).is_some(),
+        verify: fresh(v1::VERIFY_AT).filter(|text| !text.is_empty()).cloned(),
         handled: now.collect(),
     }
 }
@@ -297,6 +307,29 @@ impl Reconcile for StageReconciler {
                 Ok(Report::new(status, Verdict::Stall { reason, message }))
             }
             other => other,
+        }
+    }
+
+    async fn finalize(&self, it: &Stage, turn: &mut Turn) -> Result<(), Stop> {
+        self.stores.synced().await;
+        let all = self.stores.promotions_of(&it.namespace().unwrap_or_default(), &it.name_any());
+        let open = all.iter().find(|it| {
+            let it = ledger::attempt(it);
+            it.requested && it.written.is_none() && !it.phase.is_terminal()
+        });
+        let since = it.metadata.deletion_timestamp.as_ref();
+        let deadline = since.and_then(|at| at.0.checked_add(LEAVE).ok());
+        match open {
+            // Its pull request is closed first, which needs to know how.
+            Some(open) if deadline.is_none_or(|end| end > turn.now()) => Err(Stop::Wait {
+                reason: reason::PROGRESSING,
+                message: format!("the pull request of {} is being closed", open.name_any()),
+                next: Next::Park { wake_on: Vec::new(), deadline },
+            }),
+            _ => {
+                self.context.meters.gone(it);
+                Ok(())
+            }
         }
     }
 

@@ -4,22 +4,37 @@ use std::{collections::BTreeMap, time::Duration};
 
 use api::{
     meta::{Status as _, time},
-    promotion::{self as v1, HistoryEntry, Observed, Skipped, Stage, StageCandidate, StageStatus},
+    promotion::{
+        self as v1, DriftedField, HistoryEntry, Observed, Skipped, Stage, StageCandidate,
+        StageStatus,
+    },
     reason,
 };
 use controller::{Claim, Event, Reference, Turn, Verdict};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use pipeline::{choice, stage::Decision};
+use pipeline::{
+    bundle::Bundle,
+    choice,
+    creation::components,
+    stage::{Branch, Decision},
+    value::Part,
+};
+use setters::stage::Site;
 
 use super::{Asked, StageReconciler, View, see::Seen, state};
 use crate::{
+    branch,
     deploy::{self, Eyes, Standing},
     ledger, pipe,
+    provider::{Provider, Reach},
+    value,
 };
 
 /// How many ended promotions and skipped bundles are told.
 const KEPT: usize = 20;
+/// How many fields are told that differ.
+const DRIFTED: usize = 100;
 
 /// What a report is made of.
 pub(super) struct Report<'a> {
@@ -54,10 +69,12 @@ impl Report<'_> {
         let mut status = self.stage.status.clone().unwrap_or_default();
         let events = self.events(&status);
         self.fill(&mut status);
+        status.drift = self.drift(it);
         let (healthy, wake_on) = self.health(it).await;
         let until = self.next_change();
         status.next_transition = until.map(time);
         self.conditions(&mut status, turn, &healthy);
+        it.context.meters.stage(self.stage, &status, self.lag());
         let next = pipe::park(wake_on, until, every, self.now);
         let verdict = self.verdict(&mut status, turn, next);
         let mut report = controller::Report::new(status, verdict);
@@ -68,7 +85,11 @@ impl Report<'_> {
     fn fill(&self, status: &mut StageStatus) {
         let bundles = &self.view.bundles;
         state::write(&self.decision.state, bundles, status);
+        let verified = status.handled.remove(v1::VERIFY_AT);
         status.handled.clone_from(&self.asked.handled);
+        let begun = self.decision.create.as_ref().is_some_and(|it| it.verifies);
+        let verified = self.asked.verify.clone().filter(|_| begun).or(verified);
+        status.handled.extend(verified.map(|at| (v1::VERIFY_AT.to_owned(), at)));
         let version = |name: &str| {
             bundles.iter().find(|it| it.name == name).and_then(|it| it.version.clone())
         };
@@ -147,12 +168,18 @@ impl Report<'_> {
             context: deploy::commit_context(
                 current.commit.as_deref(),
                 &current.bundle,
-                serde_json::Value::Null,
+                components(&self.runs(it)),
             ),
         };
         let mut wrong = Vec::new();
         for target in &targets {
-            match eyes.look(target).await.standing {
+            let seen = match (target.is_status(), &current.commit) {
+                (true, Some(commit)) => self.said(it, &target.name, commit).await,
+                // What it runs was there before anybody said anything.
+                (true, None) => continue,
+                (false, _) => eyes.look(target).await,
+            };
+            match seen.standing {
                 Standing::Healthy => {}
                 Standing::Waiting(why) | Standing::Failed(why) => wrong.push(why),
             }
@@ -160,8 +187,77 @@ impl Report<'_> {
         if targets.is_empty() {
             wrong.push("no Kustomization applies the stage's paths; see deploy.health".to_owned());
         }
-        let references = targets.iter().map(deploy::Target::reference).collect();
+        let objects = targets.iter().filter(|it| !it.is_status());
+        let references = objects.map(deploy::Target::reference).collect();
         (if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }, references)
+    }
+
+    /// What is said about the commit at the Git provider.
+    async fn said(&self, it: &StageReconciler, context: &str, commit: &str) -> deploy::Seen {
+        let (namespace, name) = (self.stage.namespace().unwrap_or_default(), self.stage.name_any());
+        let reach = Reach {
+            client: &it.context.client,
+            forge: &it.context.forge,
+            guard: &it.context.guard,
+            promotion: (&namespace, &name),
+        };
+        let push = super::config::push(self.stage, &self.view.pipe, false);
+        let key = branch::repository_key(self.stage, &self.view.pipe);
+        let home = key.and_then(|(namespace, name)| it.stores.repositories.get(&namespace, &name));
+        let url = home.map(|it| it.spec.url.clone()).unwrap_or_default();
+        match Provider::open(&push, &url, &reach).await {
+            Ok(provider) => provider.standing(context, &[commit.to_owned()]).await,
+            Err(why) => {
+                let standing = Standing::Waiting(format!("commitStatus/{context}: {why}"));
+                deploy::Seen { standing, applied: None, attempted: None }
+            }
+        }
+    }
+
+    /// How many bundles are newer than what it runs.
+    fn lag(&self) -> usize {
+        let bundles = &self.view.bundles;
+        let current = self.decision.state.current.as_ref();
+        let Some(runs) = bundles.iter().find(|it| current.is_some_and(|at| at.bundle == it.name))
+        else {
+            return 0;
+        };
+        let order = self.view.config.wants.order;
+        let newer = |it: &&Bundle| !it.adopted && order.compare(it, runs).is_gt();
+        bundles.iter().filter(newer).count()
+    }
+
+    /// The values of what it runs.
+    fn runs(&self, it: &StageReconciler) -> Vec<Part> {
+        let namespace = self.stage.namespace().unwrap_or_default();
+        let current = self.decision.state.current.as_ref();
+        let bundle = current.and_then(|current| it.stores.bundles.get(&namespace, &current.bundle));
+        bundle.map(|it| value::to_parts(&it.spec.components)).unwrap_or_default()
+    }
+
+    /// Where the branch differs from what it should run.
+    fn drift(&self, it: &StageReconciler) -> Vec<DriftedField> {
+        if !self.decision.drifted {
+            return Vec::new();
+        }
+        let parts = self.runs(it);
+        let (commit, author) = match &self.seen.branch {
+            Branch::Holds { commit, author, .. } => (Some(commit.clone()), Some(author.clone())),
+            Branch::Unknown | Branch::Unmarked => (None, None),
+        };
+        let differs = |site: &Site| {
+            let part = parts.iter().find(|it| it.component == site.component)?;
+            let want = value::to_setters(&part.value).get(site.attribute, site.pinned).ok()?;
+            (want != site.value).then(|| DriftedField {
+                file: site.file.clone(),
+                field: site.marker.clone(),
+                want,
+                have: site.value.clone(),
+                commit: commit.clone(),
+                author: author.clone(),
+            })
+        };
+        self.seen.sites.iter().filter_map(differs).take(DRIFTED).collect()
     }
 
     fn next_change(&self) -> Option<Timestamp> {

@@ -7,7 +7,7 @@ use controller::{Stop, Turn};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use pipeline::stage::{Attempt, Branch};
-use setters::stage::{Reason, Site};
+use setters::stage::{Copy, Reason, Site, Tree};
 
 use super::StageReconciler;
 use crate::{
@@ -107,7 +107,15 @@ async fn fresh(
     let head = source.head(false, &it.context).await?;
     let failed = |why: String| Stop::stall(reason::INVALID_PATH, why);
     let reader = branch::to_setters(stage, pipe, &Values::default(), &it.stores).map_err(failed)?;
-    let plan = branch::plan(&head, reader, &it.context).await?;
+    let folders = stage.spec.edit.iter().flat_map(|it| &it.copy);
+    // What is copied is not read, but shows its component.
+    let folder = |it: &api::promotion::Copy| Copy {
+        component: it.component.clone(),
+        to: it.to.clone(),
+        tree: Tree::default(),
+    };
+    let copies = folders.map(folder).collect();
+    let plan = branch::plan(&head, reader, copies, &it.context).await?;
     if let Some(problem) = plan.problems.iter().find(|it| it.reason == Reason::NoMarkers) {
         return Err(Stop::stall(reason::NO_MARKERS, problem));
     }

@@ -26,6 +26,8 @@ pub enum Target {
     File(String),
     /// An object.
     Object {
+        /// Its API version; any without one.
+        api_version: Option<String>,
         /// Its kind.
         kind: String,
         /// Its namespace; any without one.
@@ -66,8 +68,9 @@ impl Target {
     pub(super) fn is(&self, object: &ObjectId) -> bool {
         match self {
             Self::File(_) => true,
-            Self::Object { kind, namespace, name } => {
+            Self::Object { api_version, kind, namespace, name } => {
                 *kind == object.kind
+                    && api_version.as_ref().is_none_or(|it| *it == object.api_version)
                     && *name == object.name
                     && namespace.as_ref().is_none_or(|it| *it == object.namespace)
             }
@@ -79,10 +82,10 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(pattern) => f.write_str(pattern),
-            Self::Object { kind, namespace: Some(namespace), name } => {
+            Self::Object { kind, namespace: Some(namespace), name, .. } => {
                 write!(f, "{kind}/{namespace}/{name}")
             }
-            Self::Object { kind, namespace: None, name } => write!(f, "{kind}/{name}"),
+            Self::Object { kind, namespace: None, name, .. } => write!(f, "{kind}/{name}"),
         }
     }
 }

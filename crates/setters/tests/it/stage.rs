@@ -201,16 +201,21 @@ fn field(target: Target, path: &str, component: &str, attribute: Attribute) -> F
 
 #[test]
 fn fields_need_no_marker() {
-    let object = Target::Object { kind: "HelmRelease".into(), namespace: None, name: "web".into() };
+    let object = |api_version: &str| Target::Object {
+        api_version: Some(api_version.into()),
+        kind: "HelmRelease".into(),
+        namespace: None,
+        name: "web".into(),
+    };
     let file = Target::File("prod/**/a.yaml".into());
     let stage = Stage {
         fields: vec![
-            field(object.clone(), "spec.chart.spec.version", "chart", Attribute::Tag),
+            field(object("v2"), "spec.chart.spec.version", "chart", Attribute::Tag),
             field(file, "spec.images[name=api].tag", "api", Attribute::Tag),
         ],
         ..shop()
     };
-    let text = "kind: HelmRelease\nmetadata: {name: web}\nspec:\n  chart:\n    spec:   # keep\n      \
+    let text = "apiVersion: v2\nkind: HelmRelease\nmetadata: {name: web}\nspec:\n  chart:\n    spec:   # keep\n      \
                 version:   '1.0'   # keep\n  images:\n  - name: db\n    tag: '9'\n  - {name: api, tag: \
                 \"1.0\"}\n---\nkind: HelmRelease\nmetadata: {name: other}\nspec: {chart: {spec: \
                 {version: 1.0}}}\n";
@@ -219,13 +224,19 @@ fn fields_need_no_marker() {
     let sites: Vec<_> = run(&stage, text).sites.iter().map(|it| it.value.clone()).collect();
     assert_eq!(sites, ["1.0", "1.0"]);
     let missing = Stage {
-        fields: vec![field(object, "spec.chart.version", "chart", Attribute::Tag)],
+        fields: vec![field(object("v2"), "spec.chart.version", "chart", Attribute::Tag)],
         ..shop()
     };
     assert_eq!(
         problems(&missing, text),
         ["NoMarkers HelmRelease/web has no field spec.chart.version"]
     );
+    // Another version is another object.
+    let other = Stage {
+        fields: vec![field(object("v1"), "spec.chart.spec.version", "chart", Attribute::Tag)],
+        ..shop()
+    };
+    assert!(problems(&other, text)[0].starts_with("NoMarkers HelmRelease/web"));
 }
 
 #[test]
