@@ -22,6 +22,7 @@ mod artifact;
 mod automation;
 mod bucket;
 mod crash;
+mod edge;
 mod full_disk;
 mod gate;
 mod generator;
