@@ -39,7 +39,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("access", &["api", "cloud", "controller", "forge", "git", "http-client", "registry"]),
     ("repository", &["access", "api", "cloud", "controller", "forge", "git"]),
     // Controllers know the kit, adapters and engines, never one another.
-    ("reflector", &["access", "api", "controller", "cloud", "http-client", "policy", "registry"]),
+    ("reflector", &["access", "api", "controller", "cloud", "policy", "registry"]),
     (
         "automation",
         &[
@@ -58,6 +58,7 @@ const RINGS: &[(&str, &[&str])] = &[
     (
         "promotion",
         &[
+            "access",
             "api",
             "cloud",
             "controller",
