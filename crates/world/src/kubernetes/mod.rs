@@ -196,7 +196,7 @@ async fn apiserver(folder: &Path, etcd: &str) -> Result<(Process, u16)> {
             format!("--service-account-key-file={}", file("accounts.pub")),
             format!("--service-account-signing-key-file={}", file("accounts.key")),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
             // No pod runs here, so none needs a token mounted.
             "--disable-admission-plugins=ServiceAccount".to_owned(),
