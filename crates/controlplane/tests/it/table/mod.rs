@@ -17,7 +17,7 @@ mod run;
 mod scenario;
 mod vector;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -48,13 +48,6 @@ fn scenarios() -> Vec<Scenario> {
 async fn answers(backend: &Backend, scenarios: &[Scenario]) -> Vec<Vec<Value>> {
     let running = scenarios.iter().map(|scenario| run::run(backend, scenario));
     futures::stream::iter(running).buffered(AT_ONCE).collect().await
-}
-
-/// The rows that differ and should not: what is left to do. They are counted apart from those that
-/// passed, and no row may join them by itself.
-fn open() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/open.list");
-    std::fs::read_to_string(path).unwrap().lines().map(ToOwned::to_owned).collect()
 }
 
 /// What is meant to differ, and stands in the list of differences.
@@ -123,23 +116,16 @@ async fn table() {
     let mut tally = Tally::new("controlplane scenarios");
     let mut report = String::new();
     let mut nouns = BTreeMap::<&str, usize>::new();
-    let open = open();
-    let mut left = 0;
     for ((scenario, embedded), real) in scenarios.iter().zip(&embedded).zip(&real) {
         let result = verdict(scenario, embedded, real);
         let name = format!("{}: {}", scenario.noun, scenario.name);
-        let known = result.is_err() && open.contains(&name);
-        let word = if known { "open" } else { result.as_ref().unwrap_or(&"DIFFERS") };
+        let word = result.as_ref().unwrap_or(&"DIFFERS");
         println!("{:<18} {:<70} {}", scenario.noun, scenario.name, word);
         *nouns.entry(&scenario.noun).or_default() += 1;
         if let Err(why) = &result {
             let _ = writeln!(report, "=== {}: {}\n{why}", scenario.noun, scenario.name);
         }
-        if known {
-            left += 1;
-        } else {
-            tally.record(&name, result.map(drop));
-        }
+        tally.record(&name, result.map(drop));
     }
     if let Some(file) = std::env::var_os("CONTROLPLANE_SCENARIOS_DIFF") {
         std::fs::write(file, report).unwrap();
@@ -148,6 +134,5 @@ async fn table() {
     for (noun, number) in nouns {
         assert!(!all || number >= 10, "{noun} has but {number} scenarios");
     }
-    println!("controlplane scenarios still open: {left}");
     tally.finish();
 }

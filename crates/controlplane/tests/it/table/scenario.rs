@@ -26,6 +26,9 @@ pub(super) struct Step {
 /// The verbs that begin a request.
 const VERBS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "WATCH", "UNTIL"];
 
+/// Begins a line that says what of DIFFERENCES.md a scenario shows.
+const DIFFERS: &str = "differs: ";
+
 /// All scenarios of a folder.
 pub(super) fn read(folder: &Path) -> Vec<Scenario> {
     let mut names: Vec<_> =
@@ -58,13 +61,14 @@ pub(super) fn read_sessions(folder: &Path) -> Vec<Scenario> {
 }
 
 /// The standard scenarios for every kind: `=== GROUP KIND`, the path of the collection, an object and
-/// a merge patch.
+/// a merge patch; `differs: SCENARIO: WORDS` for those that differ on purpose.
 fn kinds(kinds: &str, standard: &str) -> Vec<Scenario> {
     let mut all = Vec::new();
     for block in blocks(kinds) {
         let mut lines = block.lines();
         let (group, kind) = lines.next().unwrap().split_once(' ').unwrap();
-        let lines: Vec<&str> = lines.filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
+        let lines = lines.filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let (meant, lines): (Vec<&str>, Vec<&str>) = lines.partition(|l| l.starts_with(DIFFERS));
         let [api_version, place, object, change] = lines[..] else { panic!("{kind}: {lines:?}") };
         let name = format!("$ID-{}", kind.to_lowercase());
         let name = if place.contains("$NS") { "one" } else { &name };
@@ -76,6 +80,10 @@ fn kinds(kinds: &str, standard: &str) -> Vec<Scenario> {
             .replace("$KIND", kind)
             .replace("$APIVERSION", api_version);
         for mut scenario in parse(group, &filled) {
+            let words = |line: &&str| {
+                line.strip_prefix(DIFFERS)?.strip_prefix(&scenario.name)?.strip_prefix(": ")
+            };
+            scenario.differs = meant.iter().find_map(words).map(ToOwned::to_owned);
             scenario.name = format!("{kind}: {}", scenario.name);
             for step in &mut scenario.steps {
                 step.body = step.body.replace("$NAME", name);
@@ -101,7 +109,7 @@ fn parse(noun: &str, text: &str) -> Vec<Scenario> {
         .iter()
         .map(|block| {
             let (name, rest) = block.split_once('\n').unwrap_or((block, ""));
-            let differs = rest.lines().find_map(|line| line.strip_prefix("differs: "));
+            let differs = rest.lines().find_map(|line| line.strip_prefix(DIFFERS));
             Scenario {
                 noun: noun.to_owned(),
                 name: name.trim().to_owned(),
@@ -129,7 +137,7 @@ fn steps(text: &str) -> Vec<Step> {
             continue;
         }
         let Some(step) = steps.last_mut() else { continue };
-        if step.body.is_empty() && (line.starts_with('#') || line.starts_with("differs: ")) {
+        if step.body.is_empty() && (line.starts_with('#') || line.starts_with(DIFFERS)) {
             continue;
         }
         match header(line) {
