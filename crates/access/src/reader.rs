@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::image::RegistryProvider;
-use cloud::{Cloud, Identity, InvolvedObject, Provider};
+use cloud::{Cloud, Identity, InvolvedObject, Provider, Token};
 use controller::secret;
 use http_client::{
     Options, Proxy,
@@ -131,6 +131,28 @@ impl Reader<'_> {
         let request = cloud::Request { provider, repository, identity, proxy, object };
         let login = self.cloud.login(&request).await.map_err(|error| error.to_string())?;
         Ok(Some(login.into()))
+    }
+
+    /// The token that a cloud gives out for one of its services; `account` is the ServiceAccount that
+    /// the object names.
+    ///
+    /// # Errors
+    /// When the cloud refuses or has no such tokens, or the ServiceAccount cannot be read.
+    pub async fn bearer(
+        &self,
+        provider: Provider,
+        service: &str,
+        (account, proxy): (Option<&str>, &Proxy),
+    ) -> Result<String, String> {
+        let account = self.workload_account(account).await?;
+        let tokens = self.tokens(account.as_ref());
+        let identity = identity(self.namespace, account.as_ref(), &tokens);
+        let object = self.object;
+        let request = cloud::Request { provider, repository: "", identity, proxy, object };
+        match self.cloud.token(&request, service).await.map_err(|error| error.to_string())? {
+            Token::Bearer(bearer) => Ok(bearer.token),
+            Token::Aws(_) => Err("AWS has no bearer tokens".to_owned()),
+        }
     }
 
     fn tokens(&self, account: Option<&ServiceAccount>) -> Tokens {

@@ -180,6 +180,7 @@ async fn remote(
         Refusal::Provider { message, .. } => invalid(&message),
         Refusal::Remote(why) => unconfigured(&why.to_string()),
         Refusal::Login(why) => unconfigured(&why),
+        Refusal::Gate(why) => Refused::Stall(reason::FEATURE_GATE_DISABLED, why.to_owned()),
         Refusal::Proxy(why) | Refusal::Timeout(why) => Refused::Fail(why),
     })
 }

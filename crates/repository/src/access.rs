@@ -68,6 +68,7 @@ pub async fn remote(repository: &GitRepository, it: &Access<'_>) -> Result<Remot
             Refused::Fail(format!("failed to get auth secret '{namespace}/{name}': {why}"))
         }
         Refusal::Provider { message, .. } => Refused::Invalid(message),
+        Refusal::Gate(why) => Refused::Invalid(why.to_owned()),
         Refusal::Remote(why) => unconfigured(why.to_string()),
         Refusal::Login(why) => unconfigured(why),
         Refusal::Proxy(why) | Refusal::Timeout(why) => Refused::Fail(why),

@@ -50,6 +50,9 @@ pub(super) async fn remote(it: &GitRepository, context: &Context) -> Result<Remo
             let failure = fetch(reason::INVALID_PROVIDER_CONFIGURATION, message);
             if is_final { failure.into_class(Class::Stall) } else { failure }
         }
+        Refusal::Gate(why) => {
+            Failure::stall(condition::FETCH_FAILED, reason::FEATURE_GATE_DISABLED, why)
+        }
         Refusal::Login(why) => unconfigured(why),
     })
 }
