@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn run(full: bool) -> Result<()> {
     setup::run()?;
     lints()?;
-    start("cargo", &["test", "--workspace", "--quiet", "--no-fail-fast", "--", "--nocapture"])?;
+    tests()?;
     documentation()?;
     dependencies()?;
     if full {
@@ -37,6 +37,13 @@ fn lints() -> Result<()> {
         println!("skipped: clippy is not installed");
     }
     Ok(())
+}
+
+/// Every test. Backtraces are off: those of panics that are meant bury what failed.
+fn tests() -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.env("RUST_BACKTRACE", "0");
+    run_in(&mut cargo, &["test", "--workspace", "--quiet", "--no-fail-fast", "--", "--nocapture"])
 }
 
 fn documentation() -> Result<()> {
