@@ -58,6 +58,17 @@ fn recursion_ends() {
 }
 
 #[test]
+fn charts_read_only_themselves() {
+    let template = "a: {{ .Files.Get `../secret` | quote }}\nb: {{ .Files.Get `/etc/passwd` | quote }}\n\
+                    c: {{ .Files.Get `templates/a.yaml` | quote }}\n\
+                    d: {{ range $path, $_ := .Files.Glob `**` }}{{ $path }};{{ end }}\nkind: X\n";
+    let files = [("templates/a.yaml", template), ("own.txt", "own")];
+    let rendered = with(&files, "").unwrap();
+    let manifest = rendered.manifest();
+    assert!(manifest.contains("a: \"\"\nb: \"\"\nc: \"\"\nd: own.txt;\n"), "{manifest}");
+}
+
+#[test]
 fn schemas_reach_no_files_and_hosts() {
     for target in ["file:///etc/passwd", "http://127.0.0.1:1/x.json"] {
         let schema = format!(r#"{{"properties": {{"a": {{"$ref": "{target}"}}}}}}"#);
