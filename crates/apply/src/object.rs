@@ -80,8 +80,31 @@ impl Cluster {
         kind: PatchKind,
         patch: &Value,
     ) -> Result<Value, Refusal> {
+        self.patched(entry, (kind, patch), false).await
+    }
+
+    /// What an object would be after a patch.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the API server would refuse it, or there is none.
+    pub async fn try_patch(
+        &self,
+        entry: &Entry,
+        kind: PatchKind,
+        patch: &Value,
+    ) -> Result<Value, Refusal> {
+        self.patched(entry, (kind, patch), true).await
+    }
+
+    async fn patched(
+        &self,
+        entry: &Entry,
+        (kind, patch): (PatchKind, &Value),
+        dry_run: bool,
+    ) -> Result<Value, Refusal> {
         let collection = self.collection(entry).await?;
         let params = PatchParams {
+            dry_run,
             field_manager: Some(self.field_manager().to_owned()),
             ..PatchParams::default()
         };

@@ -299,6 +299,7 @@ impl Shared {
             client: self.host.client().clone(),
             fetcher: self.fetcher(setup)?,
             kinds: Arc::default(),
+            cloud: self.cloud.clone(),
             templates: Arc::new(Machine),
             options: Arc::new(setup.helm_release.clone()),
         })

@@ -7,6 +7,7 @@ use helm::patch::{self, BuiltIn};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::GROUP;
 use super::log::Log;
 use super::object::{self, Object};
 
@@ -26,7 +27,9 @@ pub(super) struct Way {
     /// Objects are replaced, not patched.
     pub(super) force: bool,
     /// Custom resources are compared with what they are, too.
-    pub(super) three_way: bool,
+    pub(super) with_live: bool,
+    /// Objects are applied by the API server, whatever they were.
+    pub(super) applies: bool,
 }
 
 /// What was changed, as far as it came.
@@ -83,7 +86,11 @@ impl Site<'_> {
                 live.map_err(|why| format!("could not get information about the resource: {why}"))?;
             let Some(live) = live else {
                 changed.created.push(object.entry.clone());
-                let created = self.cluster.create(&object.value).await;
+                let created = if way.applies {
+                    self.cluster.apply(&object.value).await
+                } else {
+                    self.cluster.create(&object.value).await
+                };
                 created.map_err(|why| format!("failed to create resource: {why}"))?;
                 let (kind, name) = (object.kind(), object.name());
                 let namespace = &object.id().namespace;
@@ -121,13 +128,16 @@ impl Site<'_> {
         log: &mut Log,
     ) -> Result<(), String> {
         let (kind, name) = (new.kind(), new.name());
+        if way.applies {
+            return self.apply(new, log).await;
+        }
         if way.force {
             let replaced = self.cluster.replace(&new.value).await;
             replaced.map_err(|why| format!("failed to replace object: {why}"))?;
             log.say(self.now, format!("Replaced {name:?} with kind {kind} for kind {kind}"));
             return Ok(());
         }
-        let (how, patch) = patch_of(&old.value, &new.value, live, way.three_way);
+        let (how, patch) = patch_of(&old.value, &new.value, live, way.with_live);
         if patch.as_object().is_none_or(serde_json::Map::is_empty) {
             log.say(self.now, format!("Looks like there are no changes for {kind} {name:?}"));
             return Ok(());
@@ -136,6 +146,27 @@ impl Site<'_> {
         log.say(self.now, format!("Patch {kind} {name:?} in namespace {namespace}"));
         let patched = self.cluster.patch_with(&new.entry, how, &patch).await;
         patched.map(drop).map_err(|why| format!("cannot patch {name:?} with kind {kind}: {why}"))
+    }
+
+    /// Has the API server bring one object to what it shall be. What this controller or stock helm
+    /// has written without that counts as applied, so that what is no longer wanted goes.
+    async fn apply(self, new: &Object, log: &mut Log) -> Result<(), String> {
+        let options = apply::Options {
+            group: GROUP.to_owned(),
+            force: false,
+            concurrency: 1,
+            override_managers: vec!["helm".to_owned()],
+        };
+        let compared = self.cluster.compare(vec![new.value.clone()], &options).await;
+        let written = self.cluster.write(compared.map_err(|why| why.to_string())?).await;
+        let (kind, name) = (new.kind(), new.name());
+        match written.error {
+            None => {
+                log.say(self.now, format!("Applied {kind} {name:?} by server-side apply"));
+                Ok(())
+            }
+            Some(why) => Err(format!("cannot apply {name:?} with kind {kind}: {why}")),
+        }
     }
 
     /// Deletes an object that is no longer wanted, unless it says that it stays; failures are told
@@ -151,7 +182,7 @@ impl Site<'_> {
                 return false;
             }
         };
-        if live["metadata"]["annotations"][POLICY] == "keep" {
+        if is_kept(&live) {
             let why = format!("due to annotation [{POLICY}=keep]");
             log.say(self.now, format!("Skipping delete of {name:?} {why}"));
             return false;
@@ -215,13 +246,23 @@ impl Site<'_> {
 }
 
 /// The patch from an old manifest and what is to a new one.
-fn patch_of(old: &Value, new: &Value, live: &Value, three_way: bool) -> (PatchKind, Value) {
+pub(super) fn patch_of(
+    old: &Value,
+    new: &Value,
+    live: &Value,
+    three_way: bool,
+) -> (PatchKind, Value) {
     let text = |field: &str| new[field].as_str().unwrap_or_default();
     match BuiltIn::of(text("apiVersion"), text("kind")) {
         Some(fields) => (PatchKind::Strategic, patch::strategic(old, new, live, &fields)),
         None if three_way => (PatchKind::Merge, patch::three_way_merge(old, new, live)),
         None => (PatchKind::Merge, patch::merge(old, new)),
     }
+}
+
+/// Whether an object stays when its release no longer has it.
+pub(super) fn is_kept(live: &Value) -> bool {
+    live["metadata"]["annotations"][POLICY] == "keep"
 }
 
 /// Whether the annotation of a manifest keeps its object when the release is uninstalled; nothing if

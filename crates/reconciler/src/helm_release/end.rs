@@ -12,7 +12,7 @@ use super::outcome;
 use super::run::{End, Run, running};
 use super::snapshot::full_name;
 use super::spec::{self, Deed};
-use super::state;
+use super::{annotation, state};
 
 /// How the release stands could not be found out.
 pub(super) fn undetermined(run: &mut Run<'_>, why: &str) -> End {
@@ -87,16 +87,20 @@ pub(super) fn remediated(run: &mut Run<'_>) -> End {
     End::Retry
 }
 
-/// What is shown while an action waits.
-pub(super) fn shown(run: &mut Run<'_>, work: &Work) {
-    let name = match work.deed {
+/// What people call an action.
+fn name_of(deed: Deed) -> &'static str {
+    match deed {
         Deed::Install => "install",
         Deed::Upgrade => "upgrade",
         Deed::Test => "test",
         Deed::RollBack => "rollback",
         Deed::Uninstall => "uninstall",
-    };
-    let message = running(name, spec::timeout_of(run.it, work.deed));
+    }
+}
+
+/// What is shown while an action waits.
+pub(super) fn shown(run: &mut Run<'_>, work: &Work) {
+    let message = running(name_of(work.deed), spec::timeout_of(run.it, work.deed));
     run.reconciling(reason::PROGRESSING, &message);
     if matches!(work.deed, Deed::Install | Deed::Upgrade) {
         run.in_progress(&message);
@@ -128,6 +132,21 @@ pub(super) fn abandoned(run: &mut Run<'_>, work: &Work) {
     }
 }
 
+/// Somebody else has changed the release while an action was on its way.
+pub(super) fn overtaken(run: &mut Run<'_>, work: &Work, why: &str) -> End {
+    abandoned(run, work);
+    let (name, namespace) = (&work.name, spec::release_namespace(run.it));
+    let message = format!(
+        "Helm {} for release {namespace}/{name} was given up, somebody else has changed the release \
+         meanwhile: {why}",
+        name_of(work.deed)
+    );
+    run.not_ready("ReleaseChanged", &message);
+    run.reconciling(reason::PROGRESSING_WITH_RETRY, &message);
+    run.tell(Event::error("ReleaseChanged", message));
+    End::Retry
+}
+
 pub(super) fn run_error(why: &str) -> End {
     tracing::error!("{why}");
     End::Retry
@@ -139,7 +158,7 @@ pub(super) fn kept(run: &mut Run<'_>, part: &str) -> End {
     let message = format!(
         "the {part} is no longer that of the release {name}, which would be uninstalled first: put \
          it back, or remove the annotation {}",
-        spec::KEEP
+        annotation::KEEP
     );
     run.not_ready("ReleaseMoved", &message);
     run.stalled("ReleaseMoved", &message);

@@ -11,7 +11,7 @@ use super::outcome;
 use super::run::{End, Run};
 use super::spec::{self, Deed};
 use super::storage::Storage;
-use super::{HelmReleaseReconciler, Memo, unreachable};
+use super::{HelmReleaseReconciler, Memo, identity};
 use crate::target::{Target, Unreachable};
 
 /// How an uninstallation goes.
@@ -69,10 +69,10 @@ impl HelmReleaseReconciler {
         if !is_installed {
             return Ok(None);
         }
-        let wanted = self.wanted(run.it);
-        match wanted.target(&self.context.client, &self.context.kinds).await {
+        match identity::target(run.it, &self.context).await {
             Ok(target) => {
-                if run.it.spec.kube_config.is_none() && !wanted.exists(&self.context.client).await {
+                let is_here = run.it.spec.kube_config.is_none();
+                if is_here && !identity::exists(run.it, &self.context).await {
                     tracing::error!(
                         "skipping Helm release uninstallation: the account to impersonate is gone"
                     );
@@ -86,7 +86,7 @@ impl HelmReleaseReconciler {
             }
             Err(why) => {
                 let what = "failed to build REST client getter to uninstall release";
-                let message = format!("{what}: {}", unreachable(&why));
+                let message = format!("{what}: {}", identity::unreachable(&why));
                 Err(Stop::Fail { reason: reason::UNINSTALL_FAILED, message })
             }
         }
@@ -115,6 +115,7 @@ impl HelmReleaseReconciler {
                     now: bench.now(),
                     history: run.history(),
                     oci_digest: None,
+                    algorithm: bench.digest(),
                 };
                 Work::begin(Deed::Uninstall, start)
             }
@@ -124,6 +125,7 @@ impl HelmReleaseReconciler {
                 turn.memo::<Memo>().work = Some(work);
                 Uninstalled::Parked(parked(&entries, deadline))
             }
+            Progress::Overtaken(_) => Uninstalled::Failed,
             Progress::Ended(result) => match outcome::uninstalled(run, &work, result) {
                 Ok(()) => Uninstalled::Done,
                 Err(_) => Uninstalled::Failed,

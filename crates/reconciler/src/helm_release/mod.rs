@@ -16,13 +16,19 @@
 //! records are those of Helm 3, so that stock `helm` reads them, and ours reads its.
 
 mod action;
+mod adopt;
+mod annotation;
+mod attempt;
 mod capability;
 mod change;
 mod chart;
+mod correction;
 mod dependency;
 mod drift;
 mod end;
 mod finalize;
+mod identity;
+pub mod local;
 mod log;
 mod object;
 mod outcome;
@@ -47,18 +53,20 @@ use std::time::Duration;
 use ::helm::values::Values;
 use api::duration::Go;
 use api::helm::HelmRelease;
-use api::meta::KubeConfigReference;
 use api::reason;
 use apply::{Cluster, Kinds};
+use cloud::Cloud;
 use controller::{Event, Host, Reconcile, Reference, Report, Stop, Turn, Watch};
 
 use self::action::Work;
+use self::annotation::Unclear;
 use self::chart::Unmade;
 use self::dependency::Unmet;
 use self::run::{End, Run};
 use self::source::{Found, Missing, Sources};
+use self::values::Origin;
 use crate::Fetcher;
-use crate::target::{Target, Unreachable, Wanted};
+use crate::target::Target;
 
 /// Upstream's name for the controller: event source and field manager.
 pub const CONTROLLER: &str = "helm-controller";
@@ -79,10 +87,16 @@ pub struct Options {
     pub no_cross_namespace_refs: bool,
     /// `--default-service-account`.
     pub default_service_account: Option<String>,
+    /// `--default-kubeconfig-service-account`.
+    pub default_kubeconfig_service_account: Option<String>,
+    /// `--snapshot-digest-algo`.
+    pub snapshot_digest: ::helm::release::Algorithm,
     /// Feature gate `AdditiveCELDependencyCheck`.
     pub additive_cel_dependency_check: bool,
     /// Feature gate `ExternalArtifact`.
     pub external_artifact: bool,
+    /// Feature gate `AdoptLegacyReleases`.
+    pub adopt_legacy_releases: bool,
     /// Feature gate `AllowDNSLookups`.
     pub allow_dns_lookups: bool,
     /// Feature gate `DisableChartDigestTracking`.
@@ -95,8 +109,11 @@ impl Default for Options {
             requeue_dependency: Duration::from_secs(30),
             no_cross_namespace_refs: false,
             default_service_account: None,
+            default_kubeconfig_service_account: None,
+            snapshot_digest: ::helm::release::Algorithm::default(),
             additive_cel_dependency_check: false,
             external_artifact: false,
+            adopt_legacy_releases: true,
             allow_dns_lookups: false,
             disable_chart_digest_tracking: false,
         }
@@ -112,6 +129,8 @@ pub struct Context {
     pub fetcher: Fetcher,
     /// What is known of the cluster's kinds.
     pub kinds: Arc<Kinds>,
+    /// Tokens for other clusters.
+    pub cloud: Cloud,
     /// Time, randomness and keys, for templates.
     pub templates: Arc<dyn gotemplate::Host>,
     /// Flags.
@@ -147,6 +166,7 @@ impl HelmReleaseReconciler {
 
     /// What a release needs: its chart, its values and its cluster.
     async fn prepared(&self, run: &mut Run<'_>) -> Result<Prepared, End> {
+        clear(run)?;
         self.chart(run).await?;
         run.reconciling(reason::PROGRESSING, "Fulfilling prerequisites");
         self.dependencies(run).await?;
@@ -215,7 +235,8 @@ impl HelmReleaseReconciler {
     }
 
     async fn values(&self, run: &mut Run<'_>) -> Result<Values, End> {
-        match values::compose(&self.context.client, run.it).await {
+        let origin = Origin { manifests: &[], client: Some(&self.context.client) };
+        match values::compose(origin, run.it).await {
             Ok(values) => {
                 run.doubt(&[reason::VALUES_ERROR]);
                 Ok(values)
@@ -229,27 +250,15 @@ impl HelmReleaseReconciler {
     }
 
     async fn target(&self, run: &mut Run<'_>) -> Result<Target, End> {
-        match self.wanted(run.it).target(&self.context.client, &self.context.kinds).await {
+        match identity::target(run.it, &self.context).await {
             Ok(target) => {
                 run.doubt(&[reason::REST_CLIENT_ERROR]);
                 Ok(target)
             }
             Err(why) => {
-                run.not_ready(reason::REST_CLIENT_ERROR, &unreachable(&why));
+                run.not_ready(reason::REST_CLIENT_ERROR, &identity::unreachable(&why));
                 Err(End::Retry)
             }
-        }
-    }
-
-    /// Where the release goes, and as whom.
-    fn wanted<'i>(&self, it: &'i HelmRelease) -> Wanted<'i> {
-        let own = it.spec.service_account_name.clone().filter(|name| !name.is_empty());
-        let kube_config: Option<&KubeConfigReference> = it.spec.kube_config.as_ref();
-        Wanted {
-            controller: CONTROLLER,
-            namespace: spec::own_namespace(it),
-            account: own.or_else(|| self.context.options.default_service_account.clone()),
-            kube_config,
         }
     }
 
@@ -269,22 +278,28 @@ struct Prepared {
     target: Target,
 }
 
+/// Whether the annotations can be followed.
+fn clear(run: &mut Run<'_>) -> Result<(), End> {
+    let checked = annotation::applies(run.it).and(annotation::readiness(run.it).map(drop));
+    let (reason, message, why) = match checked {
+        Ok(()) => return Ok(()),
+        Err(Unclear::Form(why)) => ("InvalidAnnotation", why.clone(), why),
+        Err(Unclear::Expression(why)) => {
+            (reason::INVALID_CEL_EXPRESSION, format!("{TERMINAL}: {why}"), why)
+        }
+    };
+    run.not_ready(reason, &message);
+    run.stalled(reason, &message);
+    run.tell(Event::error(reason, why));
+    Err(End::Stalled)
+}
+
 /// Something in another namespace must not be used.
 fn denied(run: &mut Run<'_>, why: &str) -> End {
     run.stalled(reason::ACCESS_DENIED, why);
     run.not_ready(reason::ACCESS_DENIED, why);
     run.tell(Event::error(reason::ACCESS_DENIED, why));
     End::Stalled
-}
-
-/// Why a cluster cannot be reached, in upstream's words.
-fn unreachable(why: &Unreachable) -> String {
-    match why {
-        Unreachable::Secret { name, why, .. } => {
-            format!("could not get KubeConfig secret '{name}': {why}")
-        }
-        Unreachable::Other(why) => why.clone(),
-    }
 }
 
 impl Reconcile for HelmReleaseReconciler {

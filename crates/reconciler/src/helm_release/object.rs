@@ -1,6 +1,6 @@
 //! The objects of a manifest, in the form in which they go to the cluster.
 
-use apply::{Cluster, Entry, Id};
+use apply::{Cluster, Entry, Id, Refusal};
 use futures::{FutureExt as _, StreamExt as _};
 use helm::release::Record;
 use serde_json::{Map, Value, json};
@@ -62,24 +62,18 @@ pub(super) async fn read(
 ) -> Result<Vec<Object>, String> {
     let (mut objects, mut problems) = (Vec::new(), Vec::new());
     for value in parse(manifest)? {
-        let mut object = Object::of(value);
-        let own = object.id().namespace.clone();
-        match cluster.is_namespaced(object.id(), &object.entry.version).await {
-            Ok(true) if own.is_empty() => object.value["metadata"]["namespace"] = namespace.into(),
-            Ok(false) if !own.is_empty() => {
-                if let Some(metadata) = object.value["metadata"].as_object_mut() {
-                    metadata.remove("namespace");
-                }
+        match placed(cluster, value.clone(), namespace).await {
+            Ok(object) => objects.push(object),
+            Err(why) if why.is_no_match() => {
+                let id = Id::of(&value);
+                problems.push(format!(
+                    "resource mapping not found for name: {:?} namespace: {:?} from \"\": {why}\n\
+                     ensure CRDs are installed first",
+                    id.name, id.namespace
+                ));
             }
-            Ok(_) => {}
-            Err(why) if why.is_no_match() => problems.push(format!(
-                "resource mapping not found for name: {:?} namespace: {own:?} from \"\": {why}\n\
-                 ensure CRDs are installed first",
-                object.name()
-            )),
             Err(why) => problems.push(format!("unable to recognize \"\": {why}")),
         }
-        objects.push(Object::of(object.value));
     }
     match problems.as_slice() {
         [] => Ok(objects),
@@ -88,8 +82,25 @@ pub(super) async fn read(
     }
 }
 
+/// An object in the namespace that it names, else in `namespace`, if its kind is in any.
+pub(super) async fn placed(
+    cluster: &Cluster,
+    mut value: Value,
+    namespace: &str,
+) -> Result<Object, Refusal> {
+    let Entry { id, version } = Entry::of(&value);
+    let is_namespaced = cluster.is_namespaced(&id, &version).await?;
+    if is_namespaced && id.namespace.is_empty() {
+        value["metadata"]["namespace"] = namespace.into();
+    }
+    if !is_namespaced && let Some(metadata) = value["metadata"].as_object_mut() {
+        metadata.remove("namespace");
+    }
+    Ok(Object::of(value))
+}
+
 /// The objects of a text; the items of lists one by one.
-fn parse(manifest: &str) -> Result<Vec<Value>, String> {
+pub(super) fn parse(manifest: &str) -> Result<Vec<Value>, String> {
     let mut objects = Vec::new();
     for document in helm::manifest::split(manifest) {
         let failed = |why: String| format!("error parsing : error converting YAML to JSON: {why}");
@@ -114,10 +125,14 @@ fn parse(manifest: &str) -> Result<Vec<Value>, String> {
 /// Marks objects as those of a release, whatever they said before.
 pub(super) fn own(objects: &mut [Object], record: &Record) {
     for object in objects {
-        put(&mut object.value, "labels", &[(MANAGED_BY, "Helm")]);
-        let names = [(RELEASE_NAME, &*record.name), (RELEASE_NAMESPACE, &*record.namespace)];
-        put(&mut object.value, "annotations", &names);
+        mark(&mut object.value, (&record.name, &record.namespace));
     }
+}
+
+/// Marks an object as one of a release: its name and namespace.
+pub(super) fn mark(object: &mut Value, (name, namespace): (&str, &str)) {
+    put(object, "labels", &[(MANAGED_BY, "Helm")]);
+    put(object, "annotations", &[(RELEASE_NAME, name), (RELEASE_NAMESPACE, namespace)]);
 }
 
 /// Puts texts into a field of the metadata.

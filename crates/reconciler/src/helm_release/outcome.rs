@@ -5,7 +5,7 @@ use api::helm::{ReleaseAction, Snapshot};
 use api::reason;
 use controller::{Claim, Event};
 use helm::chart::Chart;
-use helm::release::Record;
+use helm::release::{Algorithm, Record};
 use jiff::Timestamp;
 
 use super::action::Work;
@@ -254,7 +254,7 @@ pub(super) fn tested(
     if let (Some(record), Some(current)) = (record, &current)
         && snapshot::is_of(current, record)
     {
-        let mut tested = snapshot::of(record, current.oci_digest.as_deref());
+        let mut tested = snapshot::renewed(current, record);
         tested.test_hooks = Some(snapshot::tests_of(record));
         run.history()[0] = tested;
     }
@@ -307,8 +307,10 @@ pub(super) fn unlocked(
 ) -> After {
     let history = run.history();
     let known = history.iter_mut().find(|it| snapshot::is_of(it, record));
-    let digest = known.as_ref().and_then(|it| it.oci_digest.clone());
-    let current = snapshot::of(record, digest.as_deref());
+    let current = match &known {
+        Some(known) => snapshot::renewed(known, record),
+        None => snapshot::of(record, None, Algorithm::default()),
+    };
     let (name, chart) = (full_name(&current), chart(&current));
     let (message, event, after): (_, fn(&'static str, String) -> Event, _) = match result {
         Ok(()) => {

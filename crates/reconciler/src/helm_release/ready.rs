@@ -1,6 +1,8 @@
 //! Whether the objects of a release are ready, by Helm 3's rules.
 
 use apply::{Cluster, Entry, Refusal};
+use health::{Rules, Status};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// How an object stands.
@@ -49,6 +51,29 @@ pub(super) async fn of(cluster: &Cluster, entry: &Entry) -> Result<Readiness, Re
             other => other,
         },
         _ => alone(&object),
+    })
+}
+
+/// How an object stands by expressions of the spec.
+///
+/// # Errors
+/// The API server's answer.
+pub(super) async fn by_rules(
+    cluster: &Cluster,
+    entry: &Entry,
+    (rules, now): (&Rules, Timestamp),
+) -> Result<Readiness, Refusal> {
+    let Some(object) = cluster.get(entry).await? else {
+        return Err(Refusal::not_found(&entry.id));
+    };
+    let kind = &entry.id.kind;
+    Ok(match rules.evaluate(&object, now) {
+        Ok(health) => match health.status {
+            Status::Current => Ready,
+            Status::Failed => Failed(format!("{kind} has failed: {}", name(&object))),
+            _ => not_yet(&format!("{kind} is not ready"), &object),
+        },
+        Err(why) => NotYet(Some(format!("{kind} {}: {why}", name(&object)))),
     })
 }
 

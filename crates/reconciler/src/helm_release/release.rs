@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use api::helm::{DriftDetectionMode, HelmRelease, ReleaseAction};
-use api::meta::{FORCE_AT, READY, REQUESTED_AT, RESET_AT};
+use api::helm::{ReleaseAction, Snapshot};
+use api::meta::READY;
 use api::reason;
 use controller::{Claim, Event, Turn};
 use helm::chart::Chart;
 use helm::release::{Action, Failed, Record, State, Status, next_action, shortened};
-use kube::ResourceExt as _;
 
 use super::action::{Basis, Bench, Progress, Start, Unloaded, Work};
-use super::drift::{self, Drift};
+use super::attempt::{attempt, is_forced, resumed};
+use super::correction::{corrected, drifted};
 use super::end::{
-    abandoned, done_with, exhausted, kept, parked, remediated, retried, run_error, shown, stopped,
+    done_with, exhausted, kept, overtaken, parked, remediated, retried, run_error, shown, stopped,
     undetermined,
 };
 use super::outcome::{self, After, Attempted};
@@ -23,7 +23,7 @@ use super::snapshot::{self, chart, full_name};
 use super::spec::{self, Deed};
 use super::state::{self, Wanted};
 use super::storage::Storage;
-use super::{HelmReleaseReconciler, Memo, Prepared};
+use super::{HelmReleaseReconciler, Memo, Prepared, adopt, annotation};
 
 /// Kinds of actions, of which a run takes each once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,18 +36,18 @@ pub(super) enum Type {
 }
 
 /// What the loop goes by.
-struct Aim {
-    chart: Arc<Chart>,
+pub(super) struct Aim {
+    pub(super) chart: Arc<Chart>,
     /// Digest of the values.
-    values: String,
-    basis: Basis,
-    oci_digest: Option<String>,
+    pub(super) values: String,
+    pub(super) basis: Basis,
+    pub(super) oci_digest: Option<String>,
     /// Name of the release, as Helm has it.
-    name: String,
+    pub(super) name: String,
 }
 
 impl Aim {
-    fn wanted(&self) -> Wanted<'_> {
+    pub(super) fn wanted(&self) -> Wanted<'_> {
         let metadata = &self.chart.metadata;
         Wanted { chart: (&metadata.name, &metadata.version), values: &self.values }
     }
@@ -89,8 +89,9 @@ impl HelmReleaseReconciler {
         }
         let (mut work, mut done) = resumed(run, turn, (&mut bench, &aim)).await;
         if work.is_none() {
+            adopt::adopt(run, &bench.storage, &self.context.options).await;
             if let Some(part) = state::moved(it, &run.status, &aim.chart.metadata.name) {
-                if spec::is_kept(it) {
+                if annotation::is_kept(it) {
                     return kept(run, part);
                 }
                 return self.moved(run, turn, bench.target).await;
@@ -153,8 +154,7 @@ impl HelmReleaseReconciler {
             Ok(found) => found,
             Err(why) => return Turned::Ended(undetermined(run, &why)),
         };
-        let action = self.next(run, bench, state).await;
-        let action = match action {
+        let action = match self.next(run, bench, (state, record.as_ref())).await {
             Ok(action) => action,
             Err(end) => return Turned::Ended(end),
         };
@@ -187,7 +187,7 @@ impl HelmReleaseReconciler {
         &self,
         run: &mut Run<'_>,
         bench: &Bench<'_>,
-        state: State,
+        (state, record): (State, Option<&Record>),
     ) -> Result<Action, End> {
         let forced = is_forced(run);
         let last = run.status.last_attempted_release_action;
@@ -220,14 +220,13 @@ impl HelmReleaseReconciler {
                     let what = "cannot verify previous release to roll back to";
                     run_error(&format!("{what}: {why}"))
                 })?;
-                failed.previous_is_intact = stored.is_some_and(|stored| {
-                    let digest = previous.oci_digest.as_deref().unwrap_or_default();
-                    helm::release::observation_digest(&stored.record, digest) == previous.digest
-                });
+                failed.previous_is_intact =
+                    stored.is_some_and(|stored| snapshot::is_intact(previous, &stored.record));
             }
         }
         if state == State::Unmanaged {
-            run.history().clear();
+            let intact = intact(run, bench, record).await.map_err(|why| run_error(&why))?;
+            *run.history() = intact;
         }
         Ok(next_action(state, &spec::policy(run.it, forced), &failed))
     }
@@ -275,6 +274,7 @@ impl HelmReleaseReconciler {
             now: bench.now(),
             history,
             oci_digest: aim.oci_digest.clone(),
+            algorithm: bench.digest(),
         };
         let mut begun = Work::begin(deed, start);
         begun.remedies = type_of(action) == Type::Remediate;
@@ -297,6 +297,10 @@ impl HelmReleaseReconciler {
                 shown(run, &current);
                 *work = Some(current);
                 return Turned::Ended(parked(&entries, deadline));
+            }
+            Progress::Overtaken(why) => {
+                bench.forget();
+                return Turned::Ended(overtaken(run, &current, &why));
             }
         };
         let after = match current.deed {
@@ -329,7 +333,8 @@ impl HelmReleaseReconciler {
                 let info = &mut stored.record.info;
                 info.status = Status::Failed;
                 info.description = format!("Release unlocked from stale '{was}' state");
-                let result = bench.storage.update(&stored, bench.now()).await;
+                let result = bench.storage.update(&mut stored, bench.now()).await;
+                let result = result.map_err(|why| why.to_string());
                 return outcome::unlocked(run, &stored.record, (was.to_string(), result));
             }
             Ok(None) => return After::Look,
@@ -348,56 +353,32 @@ fn restored(run: &mut Run<'_>) {
     run.replace(REMEDIATED, Claim { kind: RELEASED, status: "True", reason, message: &message });
 }
 
-/// Whether what was released is still so; what is not is told.
-async fn drifted(
+/// What of the history still holds for a release that is not as it was left. A crash leaves a
+/// failed attempt on top of what was recorded, or a rollback that the history does not know yet.
+/// After anything else nothing holds.
+async fn intact(
     run: &mut Run<'_>,
     bench: &Bench<'_>,
-    (state, record): (State, Option<&Record>),
-) -> Result<(State, Option<Drift>), String> {
-    let looks = spec::drift_mode(run.it) != DriftDetectionMode::Disabled;
-    let (State::InSync, Some(record), true) = (state, record, looks) else {
-        return Ok((state, None));
-    };
-    let (drift, errors) = drift::detect(bench.cluster(), run.it, record).await?;
-    if !drift.is_some() {
-        let Some(first) = errors.first() else { return Ok((state, None)) };
-        let all =
-            if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };
-        return Err(format!("unable to determine cluster state: {all}"));
+    record: Option<&Record>,
+) -> Result<Vec<Snapshot>, String> {
+    let history = std::mem::take(run.history());
+    let Some(record) = record else { return Ok(Vec::new()) };
+    let target = snapshot::rolled_back_to(record);
+    let mut intact = Vec::new();
+    if let Some(target) = target.filter(|_| !history.is_empty()) {
+        let known = history.iter().find(|it| it.version == target);
+        let oci_digest = known.and_then(|it| it.oci_digest.as_deref());
+        intact.push(snapshot::of(record, oci_digest, bench.digest()));
+    } else if record.info.status != Status::Failed {
+        return Ok(intact);
     }
-    for why in errors {
-        tracing::error!("diff of release against cluster state completed with error: {why}");
-    }
-    let name = run.latest().map(full_name).unwrap_or_default();
-    let summary = drift.summary();
-    let what = "has drifted from the desired state";
-    let message = format!("Cluster state of release {name} {what}:\n{summary}");
-    run.tell(Event::error(reason::DRIFT_DETECTED, message));
-    Ok((State::Drifted, Some(drift)))
-}
-
-/// Brings back what differs.
-async fn corrected(run: &mut Run<'_>, bench: &Bench<'_>, drift: Drift) {
-    let message = running("correct cluster drift", spec::timeout(run.it));
-    run.reconciling(reason::PROGRESSING, &message);
-    run.in_progress("correcting cluster drift");
-    let done = drift::correct(bench.cluster(), drift).await;
-    let Some(current) = run.latest().cloned() else { return };
-    let (name, changes) = (full_name(&current), done.changes.join("\n"));
-    if !done.errors.is_empty() {
-        let partially = if done.changes.is_empty() { "" } else { "partially " };
-        let mut message = format!(
-            "Failed to {partially}correct cluster state of release {name}:\n{}",
-            done.errors.join("\n")
-        );
-        if !done.changes.is_empty() {
-            message = format!("{message}\n\nSuccessful corrections:\n{changes}");
+    for known in history {
+        let stored = bench.storage.get(&known.name, known.version).await?;
+        if stored.is_some_and(|it| snapshot::is_intact(&known, &it.record)) {
+            intact.push(known);
         }
-        run.tell_of(&current, Event::error(reason::DRIFT_CORRECTION_FAILED, message));
-    } else if !done.changes.is_empty() {
-        let message = format!("Cluster state of release {name} has been corrected:\n{changes}");
-        run.tell_of(&current, Event::info(reason::DRIFT_CORRECTED, message));
     }
+    Ok(intact)
 }
 
 /// The kind of an action.
@@ -414,62 +395,6 @@ fn type_of(action: Action) -> Type {
         | Action::RetriesExceeded
         | Action::MissingRollbackTarget => Type::Release,
     }
-}
-
-/// The action that is on its way, if it is still what is asked for.
-async fn resumed(
-    run: &mut Run<'_>,
-    turn: &mut Turn,
-    (bench, aim): (&mut Bench<'_>, &Aim),
-) -> (Option<Work>, Vec<Type>) {
-    let memo = turn.memo::<Memo>();
-    let (work, done) = (memo.work.take(), std::mem::take(&mut memo.done));
-    match work {
-        Some(work) if work.basis == aim.basis => (Some(work), done),
-        Some(mut work) => {
-            bench.abandon(&mut work).await;
-            bench.forget();
-            abandoned(run, &work);
-            (None, Vec::new())
-        }
-        None => (None, Vec::new()),
-    }
-}
-
-/// A new attempt begins: failures of another spec, chart or values are forgotten.
-fn attempt(run: &mut Run<'_>, aim: &Aim) {
-    let it = run.it;
-    run.status.storage_namespace = Some(spec::storage_namespace(it));
-    let is_reset = is_asked(run, RESET_AT);
-    if is_reset || state::has_changed(it, &run.status, &aim.wanted()) {
-        run.clear_failures();
-    }
-    let metadata = &aim.chart.metadata;
-    run.status.last_attempted_generation = it.metadata.generation;
-    run.status.last_attempted_revision = Some(metadata.version.clone());
-    run.status.last_attempted_revision_digest.clone_from(&aim.oci_digest);
-    run.status.last_attempted_config_digest = Some(aim.values.clone());
-    run.status.last_attempted_values_checksum = None;
-    run.status.last_release_revision = None;
-}
-
-/// Whether an annotation asks for something that was not done yet: it says the same as the request
-/// that is at hand. That it was seen is noted in any case.
-fn is_asked(run: &mut Run<'_>, annotation: &str) -> bool {
-    let it: &HelmRelease = run.it;
-    let Some(asked) = it.annotations().get(annotation).cloned() else { return false };
-    let handled = match annotation {
-        RESET_AT => &mut run.status.last_handled_reset_at,
-        _ => &mut run.status.last_handled_force_at,
-    };
-    let before = handled.replace(asked.clone());
-    let requested = it.annotations().get(REQUESTED_AT);
-    let is_new = run.status.last_handled_reconcile_at.as_ref() != requested;
-    requested == Some(&asked) && is_new && before.as_ref() != Some(&asked)
-}
-
-fn is_forced(run: &mut Run<'_>) -> bool {
-    is_asked(run, FORCE_AT)
 }
 
 fn outcome_failures(run: &Run<'_>) -> i64 {

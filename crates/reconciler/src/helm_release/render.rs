@@ -68,7 +68,33 @@ pub(super) async fn render(
             answers.insert(question, answer);
         }
     }
-    Err(format!("templates look up objects more than {ROUNDS} times one after the other"))
+    Err(endless())
+}
+
+/// Renders where nothing else goes on: without a cluster nothing is there to look up.
+///
+/// # Errors
+/// Helm's text.
+pub(super) async fn preview(
+    ingredients: &Ingredients,
+    cluster: Option<&Cluster>,
+) -> Result<Rendered, String> {
+    let mut answers = Answers::default();
+    for _ in 0..ROUNDS {
+        let seen = Arc::new(Lookups::new(answers.clone()));
+        let rendered = execute(ingredients.clone(), Arc::clone(&seen));
+        let questions = seen.take();
+        let Some(cluster) = cluster.filter(|_| !questions.is_empty()) else { return rendered };
+        for question in questions {
+            let answer = question.ask(cluster).await;
+            answers.insert(question, answer);
+        }
+    }
+    Err(endless())
+}
+
+fn endless() -> String {
+    format!("templates look up objects more than {ROUNDS} times one after the other")
 }
 
 fn execute(ingredients: Ingredients, lookups: Arc<Lookups>) -> Result<Rendered, String> {

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use api::helm::{Snapshot, TestHookStatus};
 use api::meta::Time;
-use helm::release::{Record, observation_digest, values_digest};
+use helm::release::{Algorithm, Record, Status, is_observed, observation_digest_by, values_digest};
 use jiff::Timestamp;
 
 /// How many revisions are kept if none of them is good.
 const KEPT: usize = 5;
 
 /// The snapshot of a record as it is in Helm's storage.
-pub(super) fn of(record: &Record, oci_digest: Option<&str>) -> Snapshot {
+pub(super) fn of(record: &Record, oci_digest: Option<&str>, algorithm: Algorithm) -> Snapshot {
     let metadata = &record.chart.metadata;
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     Snapshot {
         api_version: None,
-        digest: observation_digest(record, oci_digest.unwrap_or_default()),
+        digest: observation_digest_by(algorithm, record, oci_digest.unwrap_or_default()),
         name: record.name.clone(),
         namespace: record.namespace.clone(),
         version: record.version,
@@ -69,6 +69,24 @@ pub(super) fn chart(it: &Snapshot) -> String {
 /// Whether a snapshot is of this revision.
 pub(super) fn is_of(it: &Snapshot, record: &Record) -> bool {
     it.name == record.name && it.namespace == record.namespace && it.version == record.version
+}
+
+/// The snapshot of a revision that is known, as it is now.
+pub(super) fn renewed(known: &Snapshot, record: &Record) -> Snapshot {
+    let algorithm = known.digest.split_once(':').and_then(|(name, _)| name.parse().ok());
+    of(record, known.oci_digest.as_deref(), algorithm.unwrap_or_default())
+}
+
+/// Whether a record is as it was when the snapshot was taken.
+pub(super) fn is_intact(it: &Snapshot, record: &Record) -> bool {
+    is_observed(record, it.oci_digest.as_deref().unwrap_or_default(), &it.digest)
+}
+
+/// The revision whose content a deployed revision has again.
+pub(super) fn rolled_back_to(record: &Record) -> Option<i64> {
+    let info = &record.info;
+    let target = info.description.strip_prefix("Rollback to ")?.parse().ok()?;
+    (info.status == Status::Deployed).then_some(target)
 }
 
 /// Whether one of the tests failed.

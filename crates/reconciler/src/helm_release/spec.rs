@@ -20,9 +20,6 @@ const RETRY_INTERVAL: Duration = Duration::from_mins(5);
 /// How many revisions are kept.
 const MAX_HISTORY: usize = 5;
 
-/// The annotation that keeps a release from being uninstalled when the spec moves it: `enabled`.
-pub(super) const KEEP: &str = "helm.sluice.dev/keep-when-moved";
-
 /// What is done with a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
@@ -40,11 +37,6 @@ fn given(text: Option<&String>) -> Option<Duration> {
 
 fn named(name: Option<&String>) -> Option<String> {
     name.filter(|name| !name.is_empty()).cloned()
-}
-
-/// Whether a release that moves must not be uninstalled.
-pub(super) fn is_kept(it: &HelmRelease) -> bool {
-    it.annotations().get(KEEP).is_some_and(|it| it == "enabled")
 }
 
 /// `spec.interval`.

@@ -2,7 +2,7 @@
 
 use api::helm::{HelmRelease, HelmReleaseStatus};
 use api::meta::READY;
-use helm::release::{Record, State, Status, observation_digest, spec_digest, values_digest};
+use helm::release::{Record, State, Status, spec_digest, values_digest};
 use serde_json::json;
 
 use super::{snapshot, spec};
@@ -26,22 +26,21 @@ pub(super) fn of(
 ) -> Result<State, String> {
     let Some(record) = record else { return Ok(State::Absent) };
     let found = record.info.status;
-    if found.is_pending() {
+    // Whatever is on its way is in this process's memory; this is not.
+    if found.is_pending() || found == Status::Uninstalling {
         return Ok(State::Locked);
+    }
+    if found == Status::Uninstalled {
+        return Ok(State::Absent);
     }
     let mut history = status.history.clone().unwrap_or_default();
     snapshot::sort(&mut history);
-    let Some(current) = history.first() else {
-        let is_gone = found == Status::Uninstalled;
-        return Ok(if is_gone { State::Absent } else { State::Unmanaged });
-    };
-    let digest = observation_digest(record, current.oci_digest.as_deref().unwrap_or_default());
-    if digest != current.digest {
+    let Some(current) = history.first() else { return Ok(State::Unmanaged) };
+    if !snapshot::is_intact(current, record) {
         return Ok(State::Unmanaged);
     }
     match found {
         Status::Failed => return Ok(State::Failed),
-        Status::Uninstalled => return Ok(State::Absent),
         Status::Deployed => {}
         other => {
             return Err(format!("unable to determine state for release with status '{other}'"));
@@ -132,7 +131,7 @@ pub(super) fn digest_of(values: &helm::values::Values) -> String {
 #[cfg(test)]
 mod tests {
     use helm::chart::{Chart, File};
-    use helm::release::Info;
+    use helm::release::{Algorithm, Info};
     use helm::values::Values;
 
     use super::*;
@@ -165,7 +164,7 @@ mod tests {
 
     fn status(record: &Record) -> HelmReleaseStatus {
         HelmReleaseStatus {
-            history: Some(vec![snapshot::of(record, None)]),
+            history: Some(vec![snapshot::of(record, None, Algorithm::Sha256)]),
             ..HelmReleaseStatus::default()
         }
     }
@@ -187,8 +186,11 @@ mod tests {
         assert_eq!(judged(&it, &HelmReleaseStatus::default(), &deployed), State::Unmanaged);
         let gone = record(Status::Uninstalled);
         assert_eq!(judged(&it, &HelmReleaseStatus::default(), &gone), State::Absent);
-        let pending = record(Status::PendingUpgrade);
-        assert_eq!(judged(&it, &status(&deployed), &pending), State::Locked);
+        assert_eq!(judged(&it, &status(&deployed), &gone), State::Absent);
+        for interrupted in [Status::PendingUpgrade, Status::Uninstalling] {
+            let interrupted = record(interrupted);
+            assert_eq!(judged(&it, &status(&deployed), &interrupted), State::Locked);
+        }
         let failed = record(Status::Failed);
         assert_eq!(judged(&it, &status(&failed), &failed), State::Failed);
     }

@@ -1,6 +1,7 @@
 //! Helm's records of a release: one Secret a revision, as stock Helm keeps them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use helm::release::{Record, pruned, secret_name};
 use jiff::Timestamp;
@@ -26,6 +27,33 @@ pub(super) struct Storage {
 pub(super) struct Stored {
     pub(super) record: Record,
     pub(super) labels: BTreeMap<String, String>,
+    /// The resource version of its Secret, once there is one.
+    seen: Option<String>,
+}
+
+impl Stored {
+    /// A record that is not stored yet.
+    pub(super) fn new(record: Record, labels: BTreeMap<String, String>) -> Self {
+        Self { record, labels, seen: None }
+    }
+}
+
+/// Why a record was not written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// Somebody else has changed or deleted it since it was read.
+    Changed,
+    /// The API server refused it.
+    Failed(String),
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("update: somebody else has changed the release"),
+            Self::Failed(why) => write!(f, "update: failed to update: {why}"),
+        }
+    }
 }
 
 impl Storage {
@@ -45,13 +73,7 @@ impl Storage {
 
     /// The newest revision of a release: only that one is decoded.
     pub(super) async fn last(&self, name: &str) -> Result<Option<Stored>, String> {
-        let selector = format!("name={name},owner=helm");
-        let list = self.secrets.list_metadata(&ListParams::default().labels(&selector)).await;
-        let list =
-            list.map_err(|why| format!("query: failed to query with labels: {}", told(&why)))?;
-        let mut versions: Vec<i64> =
-            list.items.iter().filter_map(|it| it.labels().get("version")?.parse().ok()).collect();
-        versions.sort_unstable();
+        let versions = self.versions(name).await?;
         // One whose content cannot be read is passed over, as Helm does.
         for version in versions.into_iter().rev() {
             if let Some(stored) = self.get(name, version).await? {
@@ -59,6 +81,18 @@ impl Storage {
             }
         }
         Ok(None)
+    }
+
+    /// The numbers of all revisions, the newest last.
+    pub(super) async fn versions(&self, name: &str) -> Result<Vec<i64>, String> {
+        let selector = format!("name={name},owner=helm");
+        let list = self.secrets.list_metadata(&ListParams::default().labels(&selector)).await;
+        let list =
+            list.map_err(|why| format!("query: failed to query with labels: {}", told(&why)))?;
+        let mut versions: Vec<i64> =
+            list.items.iter().filter_map(|it| it.labels().get("version")?.parse().ok()).collect();
+        versions.sort_unstable();
+        Ok(versions)
     }
 
     /// One revision.
@@ -72,7 +106,7 @@ impl Storage {
     /// Records a new revision, after making room for it.
     pub(super) async fn create(
         &self,
-        stored: &Stored,
+        stored: &mut Stored,
         max: usize,
         now: Timestamp,
     ) -> Result<(), String> {
@@ -85,7 +119,10 @@ impl Storage {
         }
         let secret = secret(stored, ("createdAt", now));
         match self.secrets.create(&PostParams::default(), &secret).await {
-            Ok(_) => Ok(()),
+            Ok(written) => {
+                stored.seen = written.resource_version();
+                Ok(())
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 Err("release: already exists".to_owned())
             }
@@ -93,12 +130,25 @@ impl Storage {
         }
     }
 
-    /// Records how a revision is now.
-    pub(super) async fn update(&self, stored: &Stored, now: Timestamp) -> Result<(), String> {
-        let secret = secret(stored, ("modifiedAt", now));
+    /// Records how a revision is now, if nobody else has done so since it was read.
+    pub(super) async fn update(
+        &self,
+        stored: &mut Stored,
+        now: Timestamp,
+    ) -> Result<(), Unwritten> {
+        let mut secret = secret(stored, ("modifiedAt", now));
+        secret.metadata.resource_version.clone_from(&stored.seen);
         let name = secret.name_any();
-        let written = self.secrets.replace(&name, &PostParams::default(), &secret).await;
-        written.map(drop).map_err(|why| format!("update: failed to update: {}", told(&why)))
+        match self.secrets.replace(&name, &PostParams::default(), &secret).await {
+            Ok(written) => {
+                stored.seen = written.resource_version();
+                Ok(())
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+                Err(Unwritten::Changed)
+            }
+            Err(why) => Err(Unwritten::Failed(told(&why))),
+        }
     }
 
     /// Forgets a revision; one that is gone is forgotten.
@@ -121,12 +171,12 @@ fn told(error: &kube::Error) -> String {
 }
 
 fn read(secret: Secret) -> Option<Stored> {
-    let name = secret.name_any();
+    let (name, seen) = (secret.name_any(), secret.resource_version());
     let labels = secret.metadata.labels.unwrap_or_default();
     let labels = labels.into_iter().filter(|(key, _)| !SYSTEM.contains(&key.as_str())).collect();
     let data = secret.data?;
     match Record::decode(&data.get("release")?.0) {
-        Ok(record) => Some(Stored { record, labels }),
+        Ok(record) => Some(Stored { record, labels, seen }),
         Err(why) => {
             tracing::warn!(secret = name, "a release record is passed over: {why}");
             None
@@ -135,7 +185,7 @@ fn read(secret: Secret) -> Option<Stored> {
 }
 
 fn secret(stored: &Stored, (when, now): (&str, Timestamp)) -> Secret {
-    let Stored { record, labels } = stored;
+    let Stored { record, labels, .. } = stored;
     let mut labels = labels.clone();
     for (key, value) in [
         ("name", record.name.clone()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::helm::{HelmRelease, ValuesReference};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use controller::secret;
 use helm::values::{self, Style, Values, set};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -14,19 +15,60 @@ use super::spec::own_namespace;
 /// The key of values where none is named.
 const KEY: &str = "values.yaml";
 
+/// Where Secrets and ConfigMaps are looked for: among some manifests, then in the cluster.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) manifests: &'a [Value],
+    pub(super) client: Option<&'a Client>,
+}
+
+impl Origin<'_> {
+    async fn read(
+        self,
+        namespace: &str,
+        reference: &ValuesReference,
+    ) -> Result<Option<Data>, String> {
+        let is_meant = |it: &&Value| {
+            it["kind"] == *reference.kind
+                && it["metadata"]["name"] == *reference.name
+                && it["metadata"]["namespace"] == namespace
+        };
+        match (self.manifests.iter().find(is_meant), self.client) {
+            (Some(manifest), _) => Ok(Some(written(manifest))),
+            (None, Some(client)) => read(client, namespace, reference).await,
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The data of a Secret or ConfigMap as it is written in a manifest.
+fn written(manifest: &Value) -> Data {
+    let is_secret = manifest["kind"] == "Secret";
+    let mut data = Data::new();
+    let fields = [("data", is_secret), ("binaryData", true), ("stringData", false)];
+    for (field, is_encoded) in fields {
+        for (key, value) in manifest[field].as_object().into_iter().flatten() {
+            let text = value.as_str().unwrap_or_default();
+            let decoded = is_encoded.then(|| BASE64_STANDARD.decode(text).unwrap_or_default());
+            data.insert(key.clone(), decoded.unwrap_or_else(|| text.as_bytes().to_vec()));
+        }
+    }
+    data
+}
+
 /// Puts the values of a release together: those that are referred to in order, then those of the
 /// spec. What a reference puts at a path stays over those of the spec where upstream's Go shares the
 /// list or map it is put into with them.
 ///
 /// # Errors
 /// Upstream's text; never what is in a Secret.
-pub(super) async fn compose(client: &Client, it: &HelmRelease) -> Result<Values, String> {
+pub(super) async fn compose(origin: Origin<'_>, it: &HelmRelease) -> Result<Values, String> {
     let inline = it.spec.values.clone().unwrap_or_default();
     let mut inline = values::from_json(inline);
     let mut work = Work { values: Values::new(), shared: Shared::default() };
     let mut known = BTreeMap::new();
     for reference in it.spec.values_from.iter().flatten() {
-        let Some(data) = resolve(client, it, reference, &mut known).await? else { continue };
+        let Some(data) = resolve(origin, it, reference, &mut known).await? else { continue };
         match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
             Some(path) => work.put(&mut inline, path, &data),
             None => values::parse(&data).map_err(|why| why.to_string()).map(|it| work.merge(&it)),
@@ -59,7 +101,7 @@ type Data = BTreeMap<String, Vec<u8>>;
 
 /// The data behind a reference; nothing if it is optional and not there.
 async fn resolve(
-    client: &Client,
+    origin: Origin<'_>,
     it: &HelmRelease,
     reference: &ValuesReference,
     known: &mut BTreeMap<(String, String), Option<Data>>,
@@ -67,7 +109,7 @@ async fn resolve(
     let optional = reference.optional == Some(true);
     let at = (reference.kind.clone(), reference.name.clone());
     if !known.contains_key(&at) {
-        let found = read(client, &own_namespace(it), reference).await?;
+        let found = origin.read(&own_namespace(it), reference).await?;
         if found.is_none() && !optional {
             let plural = reference.kind.to_lowercase();
             let why = format!("{plural}s {:?} not found", reference.name);

@@ -134,6 +134,9 @@ pub(crate) struct Controllers {
     /// What digests of artifacts are computed with: sha256, sha384, sha512 or blake3
     #[arg(long, default_value = "sha256", value_parser = algorithm, value_name = "NAME")]
     pub(crate) artifact_digest_algo: artifact::Algorithm,
+    /// What digests of releases are computed with: sha256, sha384, sha512 or blake3
+    #[arg(long, default_value = "sha256", value_parser = snapshot_algorithm, value_name = "NAME")]
+    pub(crate) snapshot_digest_algo: helm::release::Algorithm,
     /// Key exchange algorithms for SSH, most preferred first
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) ssh_kex_algos: Vec<String>,
@@ -192,6 +195,11 @@ pub(crate) struct Cluster {
     /// Burst of requests to the API server; left to its own priority and fairness
     #[arg(long, default_value_t = 300, value_name = "N", hide = true)]
     pub(crate) kube_api_burst: i32,
+    /// How long what is going on may take to end when the process is asked to stop
+    #[arg(long, default_value = "600s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) graceful_shutdown_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) memory: super::memory::Flags,
     /// Let one of several replicas work, and the others wait
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, value_parser = boolean, value_name = "BOOL")]
     pub(crate) enable_leader_election: bool,
@@ -284,8 +292,11 @@ impl Controllers {
             requeue_dependency,
             no_cross_namespace_refs: self.no_cross_namespace_refs,
             default_service_account: given(&self.default_service_account),
+            default_kubeconfig_service_account: given(&self.default_kubeconfig_service_account),
+            snapshot_digest: self.snapshot_digest_algo,
             additive_cel_dependency_check: gates["AdditiveCELDependencyCheck"],
             external_artifact: gates["ExternalArtifact"],
+            adopt_legacy_releases: gates["AdoptLegacyReleases"],
             allow_dns_lookups: gates["AllowDNSLookups"],
             disable_chart_digest_tracking: gates["DisableChartDigestTracking"],
         };
@@ -368,6 +379,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// Reads the name of a digest's algorithm.
 fn algorithm(text: &str) -> Result<artifact::Algorithm, String> {
     text.parse().map_err(|error: artifact::Error| error.to_string())
+}
+
+/// Reads the name of a release digest's algorithm.
+fn snapshot_algorithm(text: &str) -> Result<helm::release::Algorithm, String> {
+    text.parse()
 }
 
 /// Checks the form of a label selector: `a=b`, `a!=b`, `a in (b, c)`, `a notin (b)`, `a`, `!a`,

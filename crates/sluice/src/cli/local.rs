@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     pub(super) recursive: bool,
     /// Where sources of Kustomizations that are found are on this disk
     #[arg(long, value_name = "KIND/NAMESPACE/NAME=DIR,...", value_delimiter = ',', value_parser = source)]
-    local_sources: Vec<(String, PathBuf)>,
+    local_sources: Vec<Source>,
     /// Taken for flux' sake: files are never written to
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
     in_memory_build: Option<bool>,
@@ -178,7 +178,10 @@ fn folder(path: &Path) -> Result<PathBuf> {
     Ok(found)
 }
 
-fn source(text: &str) -> Result<(String, PathBuf), String> {
+/// `Kind/namespace/name` of a source, and where it is on this disk.
+pub(super) type Source = (String, PathBuf);
+
+pub(super) fn source(text: &str) -> Result<Source, String> {
     let (key, path) = text.split_once('=').ok_or("write it as Kind/namespace/name=folder")?;
     if key.split('/').count() != 3 {
         return Err(format!("'{key}' is no Kind/namespace/name"));

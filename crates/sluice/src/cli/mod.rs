@@ -14,10 +14,12 @@ mod helm;
 mod kustomize;
 mod local;
 mod mask;
+mod memory;
 mod object;
 mod promotion;
 mod reconcile;
 mod registry;
+mod release;
 mod run;
 mod signal;
 mod trace;
@@ -48,8 +50,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Arguments),
-    Up(up::Arguments),
-    Run(run::Arguments),
+    Up(Box<up::Arguments>),
+    Run(Box<run::Arguments>),
     Registry(registry::Arguments),
     Git(git::Arguments),
     Reconcile(reconcile::Arguments),
@@ -76,7 +78,7 @@ pub fn main() -> ExitCode {
     // Whoever installed one before us has as good a one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let verb = match role() {
-        Some(arguments) => Verb::Run(arguments),
+        Some(arguments) => Verb::Run(Box::new(arguments)),
         None => Arguments::parse().verb,
     };
     match dispatch(verb) {
@@ -92,8 +94,8 @@ pub fn main() -> ExitCode {
 fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Demo(arguments) => block_on(demo::run(arguments)),
-        Verb::Up(arguments) => block_on(up::run(arguments)),
-        Verb::Run(arguments) => block_on(run::run(arguments)),
+        Verb::Up(arguments) => block_on(up::run(*arguments)),
+        Verb::Run(arguments) => block_on(run::run(*arguments)),
         Verb::Registry(arguments) => block_on(registry::run(arguments)),
         Verb::Git(arguments) => block_on(git::run(arguments)),
         Verb::Reconcile(arguments) => block_on(reconcile::run(arguments)),

@@ -87,6 +87,7 @@ async fn manage(arguments: &Arguments) -> Result<()> {
     let post = post(&arguments.behaviour.events_addr)?;
     let stop = CancellationToken::new();
     let files = files(arguments)?;
+    let short = shortage(arguments)?;
     let mut candidates = Candidates::stand(arguments, &metrics, &aside)?;
     serve(&aside, &arguments.cluster, &metrics)?;
     let elected = candidates.elected.clone();
@@ -106,19 +107,31 @@ async fn manage(arguments: &Arguments) -> Result<()> {
     });
     let outcome = tokio::select! {
         _ = signals.next() => Ok(()),
+        () = short => Ok(()),
         // Another one may lead already: nothing may be ended in order.
         error = candidates.lost() => return Err(error),
         result = &mut work => result.map_err(anyhow::Error::from).flatten(),
     };
     stop.cancel();
+    let patience = arguments.cluster.graceful_shutdown_timeout;
     let ending = async {
         if !work.is_finished() {
-            drop(work.await);
+            // What has not ended by then is found again by the next process.
+            let _ = tokio::time::timeout(patience, work).await;
         }
         candidates.step_down().await;
     };
     signals.stop(ending).await;
     outcome
+}
+
+/// Ends when memory is short, if anybody asks for that.
+fn shortage(arguments: &Arguments) -> Result<futures::future::BoxFuture<'static, ()>> {
+    use futures::FutureExt as _;
+    if !arguments.behaviour.gates()?["OOMWatch"] {
+        return Ok(std::future::pending().boxed());
+    }
+    Ok(arguments.cluster.memory.short()?.boxed())
 }
 
 /// What the flags say of the controllers.

@@ -9,6 +9,7 @@
 mod demo;
 mod election;
 mod helm;
+mod helm_release;
 mod kustomization;
 mod kustomize;
 mod manual;

@@ -75,9 +75,9 @@ impl Bench<'_> {
         if let Some(mut last) = last.filter(|it| it.record.info.status != Status::Failed) {
             last.record.info.status = Status::Superseded;
             "superseded by new release".clone_into(&mut last.record.info.description);
-            self.save_other(work, &last).await;
+            self.save_other(work, last).await;
         }
-        self.store(work, Stored { record, labels: BTreeMap::new() }, 0).await?;
+        self.store(work, Stored::new(record, BTreeMap::new()), 0).await?;
         Ok(Step::Done)
     }
 
@@ -137,11 +137,10 @@ impl Bench<'_> {
         object::own(&mut objects, &record);
         let present = self.adopted(work, &objects, &record).await?;
         let site = self.site();
-        if present.is_empty() && !objects.is_empty() {
+        let way = Way { force: false, ..self.way(work) };
+        if present.is_empty() && !objects.is_empty() && !way.applies {
             site.create(&objects, &mut work.log).await?;
         } else if !objects.is_empty() {
-            let three_way = self.manner(work).take_ownership;
-            let way = Way { force: false, three_way };
             site.update(&present, &objects, way, &mut work.log).await.1?;
         }
         Ok(Step::Done)

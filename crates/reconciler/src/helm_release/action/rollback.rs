@@ -40,7 +40,7 @@ impl Bench<'_> {
         work.from = newest;
         work.log.say(self.now(), format!("creating rolled back release for {name}"));
         let labels = previous.labels.clone();
-        self.store(work, Stored { record, labels }, spec::max_history(self.it)).await?;
+        self.store(work, Stored::new(record, labels), spec::max_history(self.it)).await?;
         work.log.say(self.now(), format!("performing rollback of {name}"));
         Ok(Step::Done)
     }
@@ -60,7 +60,7 @@ impl Bench<'_> {
         let target = object::read(self.cluster(), &record.manifest, &record.namespace).await;
         let mut target = target.map_err(read("new"))?;
         object::own(&mut target, &record);
-        let way = Way { force: self.manner(work).force, three_way: false };
+        let way = Way { with_live: false, ..self.way(work) };
         let (changed, result) = self.site().update(&original, &target, way, &mut work.log).await;
         work.created = changed.created;
         result?;
@@ -101,7 +101,7 @@ impl Bench<'_> {
                 let text = format!("superseding previous deployment {}", old.record.version);
                 work.log.say(self.now(), text);
                 old.record.info.status = Status::Superseded;
-                self.save_other(work, &old).await;
+                self.save_other(work, old).await;
             }
         }
         let description = self.record()?.info.description.clone();
@@ -128,7 +128,7 @@ impl Bench<'_> {
         work.log.say(self.now(), format!("warning: {message}"));
         if let Ok(Some(mut from)) = self.storage.get(&work.name, work.from).await {
             from.record.info.status = Status::Superseded;
-            self.save_other(work, &from).await;
+            self.save_other(work, from).await;
         }
         self.mark(Status::Failed, message);
         self.save_or_log(work).await;

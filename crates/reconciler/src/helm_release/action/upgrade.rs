@@ -46,7 +46,7 @@ impl Bench<'_> {
         work.from = current.record.version;
         let labels = history.iter().find(|it| it.record.version == newest);
         let labels = labels.map(|it| it.labels.clone()).unwrap_or_default();
-        self.store(work, Stored { record, labels }, spec::max_history(self.it)).await?;
+        self.store(work, Stored::new(record, labels), spec::max_history(self.it)).await?;
         Ok(Step::Done)
     }
 
@@ -115,7 +115,7 @@ impl Bench<'_> {
         object::own(&mut target, &record);
         let taken = self.taken(work, &original, &target, &record).await?;
         original.extend(taken);
-        let way = Way { force: self.manner(work).force, three_way: false };
+        let way = Way { with_live: false, ..self.way(work) };
         let (changed, result) = self.site().update(&original, &target, way, &mut work.log).await;
         work.created = changed.created;
         result?;
@@ -136,7 +136,7 @@ impl Bench<'_> {
         self.recall(work).await?;
         if let Some(mut from) = self.storage.get(&work.name, work.from).await? {
             from.record.info.status = Status::Superseded;
-            self.save_other(work, &from).await;
+            self.save_other(work, from).await;
         }
         self.mark(Status::Deployed, "Upgrade complete".to_owned());
         let text = format!("updating status for upgraded release for {}", work.name);

@@ -2,9 +2,10 @@
 
 use apply::{Entry, Refusal};
 
+use super::super::annotation;
 use super::super::object;
 use super::super::ready::{self, Readiness};
-use super::{Bench, Step, Work};
+use super::{Bench, POLL, Step, Work};
 
 /// What Go says when time is up.
 pub(super) const LATE: &str = "context deadline exceeded";
@@ -26,13 +27,23 @@ impl Bench<'_> {
             let text = format!("beginning wait for {count} resources with timeout of {timeout}");
             work.log.say(now, text);
             work.since = Some(now);
-            let counts = |it: &Entry| ready::counts(it, jobs);
+            let asked = self.readiness();
+            let counts =
+                |it: &Entry| ready::counts(it, jobs) || asked.covers(&it.id.group, &it.id.kind);
             work.waits = objects.into_iter().map(|it| it.entry).filter(counts).collect();
+        } else if self.waits_long(work) {
+            self.recall(work).await?;
         }
         let entries = std::mem::take(&mut work.waits);
         let result = self.look(work, &entries).await;
         work.waits = entries;
         self.waited(work, result)
+    }
+
+    /// Whether a wait is long enough for others to have come in between.
+    fn waits_long(&self, work: &Work) -> bool {
+        let since = work.since.unwrap_or_default();
+        self.now().duration_since(since).as_secs() >= POLL.as_secs().cast_signed()
     }
 
     fn waited(&self, work: &mut Work, result: Result<Step, String>) -> Result<Step, String> {
@@ -50,9 +61,20 @@ impl Bench<'_> {
         result
     }
 
+    /// By what custom resources are judged. That it can be read was seen before.
+    fn readiness(&self) -> annotation::Readiness {
+        annotation::readiness(self.it).unwrap_or_default()
+    }
+
     async fn look(&self, work: &mut Work, entries: &[Entry]) -> Result<Step, String> {
+        let asked = self.readiness();
         for entry in entries {
-            let waited = match ready::of(self.cluster(), entry).await {
+            let judged = if asked.covers(&entry.id.group, &entry.id.kind) {
+                ready::by_rules(self.cluster(), entry, (&asked.rules, self.now())).await
+            } else {
+                ready::of(self.cluster(), entry).await
+            };
+            let waited = match judged {
                 Ok(Readiness::Ready) => continue,
                 Ok(Readiness::Failed(why)) => return Err(why),
                 Ok(Readiness::NotYet(why)) => {

@@ -1,5 +1,6 @@
 //! `sluice build`: what the controllers would apply, from local files.
 
+mod helm_release;
 mod kustomization;
 
 use std::process::ExitCode;
@@ -18,10 +19,13 @@ pub(super) struct Arguments {
 enum Kind {
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Arguments>),
+    #[command(name = "helmrelease", visible_alias = "hr")]
+    HelmRelease(Box<helm_release::Arguments>),
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.kind {
         Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
+        Kind::HelmRelease(arguments) => helm_release::run(&arguments).await,
     }
 }

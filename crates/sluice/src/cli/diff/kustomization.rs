@@ -13,12 +13,11 @@ use clap::Args;
 use reconciler::kustomization::CONTROLLER;
 use serde_json::Value;
 
-use super::report;
+use super::object::drifted;
 use crate::{
     cli::{
         cluster,
         local::{self, Files},
-        mask,
     },
     term::{Colour, Term},
 };
@@ -158,7 +157,7 @@ impl Diff<'_> {
         }
         for (change, live, would_be) in comparison.differences() {
             if let (Action::Configured, Some(live)) = (change.action, live) {
-                changed |= self.drifted(object, live, would_be);
+                changed |= drifted(self.term, object, (live, would_be));
             } else {
                 self.created(object, upcoming);
                 changed = true;
@@ -170,22 +169,6 @@ impl Diff<'_> {
     fn created(&self, object: &Value, upcoming: &mut Upcoming) {
         upcoming.learn(object);
         self.term.coloured(Colour::Green, &format!("► {} created", Id::of(object)));
-    }
-
-    fn drifted(&self, built: &Value, live: &Value, would_be: &Value) -> bool {
-        let (mut before, mut after) = (bare(live), bare(would_be));
-        if mask::is_masked(built) {
-            // Values cannot be compared; which there are can be.
-            blank(&mut before);
-            blank(&mut after);
-        }
-        apply::mask(Some(&mut before), &mut after);
-        if before == after {
-            return false;
-        }
-        self.term.line(&format!("► {} drifted", Id::of(would_be)));
-        self.term.report(&report::report(&before, &after));
-        true
     }
 
     /// What would be pruned: what is in the inventory and is not built any more.
@@ -230,24 +213,4 @@ impl Upcoming {
 fn shown(it: &Kustomization) -> String {
     let (namespace, name) = local::key(it);
     format!("Kustomization/{namespace}/{name}")
-}
-
-/// An object without what the API server keeps about it.
-fn bare(object: &Value) -> Value {
-    const KEPT: [&str; 6] =
-        ["name", "namespace", "labels", "annotations", "finalizers", "ownerReferences"];
-    let mut bare = object.clone();
-    if let Some(object) = bare.as_object_mut() {
-        object.remove("status");
-    }
-    if let Some(metadata) = bare["metadata"].as_object_mut() {
-        metadata.retain(|key, _| KEPT.contains(&key.as_str()));
-    }
-    bare
-}
-
-fn blank(secret: &mut Value) {
-    for (_, value) in secret["data"].as_object_mut().into_iter().flatten() {
-        *value = "*****".into();
-    }
 }

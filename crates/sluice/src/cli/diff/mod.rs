@@ -1,6 +1,8 @@
 //! `sluice diff`: what local files would change in the cluster.
 
+mod helm_release;
 mod kustomization;
+mod object;
 pub(super) mod report;
 mod text;
 
@@ -24,11 +26,14 @@ pub(super) struct Arguments {
 enum Kind {
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Arguments>),
+    #[command(name = "helmrelease", visible_alias = "hr")]
+    HelmRelease(Box<helm_release::Arguments>),
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
     ended(match arguments.kind {
         Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
+        Kind::HelmRelease(arguments) => helm_release::run(&arguments).await,
     })
 }
 

@@ -50,6 +50,16 @@ impl Flags {
         Self { repo, version, ..Self::default() }
     }
 
+    /// A chart at an address of its own that is open to everybody.
+    pub(crate) fn at(version: &str) -> Self {
+        Self { version: version.to_owned(), ..Self::default() }
+    }
+
+    /// The same without TLS.
+    pub(crate) fn plain(self, plain_http: bool) -> Self {
+        Self { plain_http, ..self }
+    }
+
     /// Whether a chart of this name is fetched at all.
     pub(super) fn is_remote(&self, chart: &str) -> bool {
         self.repo.is_some() || chart.starts_with("oci://")
@@ -139,18 +149,23 @@ impl Flags {
             return Ok(self.version.replace('+', "_"));
         }
         let range = if self.version.is_empty() { "*" } else { &self.version };
-        let rule = Rule::semver(range).map_err(told)?;
         let scan = registry::Scan { timeout: TIMEOUT, previous: None };
         let listing = client.list_tags(call.repository, call.access, &scan).await.map_err(told)?;
         let Listing::Tags { tags, .. } = listing else {
             return Err("there are no tags".to_owned());
         };
         let versions = tags.into_iter().map(|tag| tag.replace('_', "+")).collect();
-        let scan = Scan::new(versions, &Exclusions::new::<&str>(&[]).map_err(told)?);
-        let choice = policy::select(scan.tags(), &rule, None);
-        let choice = choice.map_err(|error| format!("no version matches {range}: {error}"))?;
-        Ok(choice.tag.replace('+', "_"))
+        Ok(highest(range, versions)?.replace('+', "_"))
     }
+}
+
+/// The highest version in a range.
+pub(crate) fn highest(range: &str, versions: Vec<String>) -> Result<String, String> {
+    let rule = Rule::semver(range).map_err(told)?;
+    let scan = Scan::new(versions, &Exclusions::new::<&str>(&[]).map_err(told)?);
+    let choice = policy::select(scan.tags(), &rule, None);
+    let choice = choice.map_err(|error| format!("no version matches {range}: {error}"))?;
+    Ok(choice.tag.clone())
 }
 
 fn pool() -> Pool {

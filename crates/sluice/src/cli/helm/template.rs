@@ -119,6 +119,11 @@ pub(in crate::cli) fn check(chart: &Chart) -> Result<(), String> {
     if chart.metadata.deprecated {
         warn(&["WARNING: This chart is deprecated".to_owned()]);
     }
+    check_dependencies(chart)
+}
+
+/// What lacks other charts cannot be rendered.
+pub(in crate::cli) fn check_dependencies(chart: &Chart) -> Result<(), String> {
     let is_there = |name: &str| chart.subcharts.iter().any(|subchart| subchart.name() == name);
     let asked = chart.metadata.dependencies.iter().map(|dependency| &*dependency.name);
     let missing: Vec<&str> = asked.filter(|name| !is_there(name)).collect();
