@@ -116,6 +116,21 @@ impl Objects {
         Ok(())
     }
 
+    /// Merges `patch` into the status of an object.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn patch_status(
+        &self,
+        kind: (&str, &str),
+        at: (&str, &str),
+        patch: &Value,
+    ) -> Result<()> {
+        let api = self.api(kind.0, kind.1, at.0).await?;
+        api.patch_status(at.1, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
     /// Deletes an object.
     ///
     /// # Errors

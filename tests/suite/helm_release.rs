@@ -5,18 +5,18 @@ use scenarios::{Tenant, condition};
 use serde_json::{Value, json};
 use world::{git::Repository, simulator::BEHAVIOUR};
 
-const RELEASE: &str = "HelmRelease";
-const APP: (&str, &str) = (RELEASE, "app");
+pub(crate) const RELEASE: &str = "HelmRelease";
+pub(crate) const APP: (&str, &str) = (RELEASE, "app");
 /// The one object that every release of the chart has.
-const CONFIG: (&str, &str) = ("ConfigMap", "app");
-const WORK: (&str, &str) = ("Deployment", "app");
+pub(crate) const CONFIG: (&str, &str) = ("ConfigMap", "app");
+pub(crate) const WORK: (&str, &str) = ("Deployment", "app");
 
 /// The annotation that keeps a release where it is.
 const KEEP: &str = "helm.sluice.dev/keep-when-moved";
 
-const METADATA: &str = "apiVersion: v2\nname: chart\nversion: VERSION\n";
+pub(crate) const METADATA: &str = "apiVersion: v2\nname: chart\nversion: VERSION\n";
 
-const CONFIG_MAP: &str = r"apiVersion: v1
+pub(crate) const CONFIG_MAP: &str = r"apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
@@ -76,47 +76,56 @@ scenarios![
 ];
 
 /// A repository with the chart, and its source.
-async fn fleet(it: &Tenant) -> Result<Repository> {
+pub(crate) async fn fleet(it: &Tenant) -> Result<Repository> {
+    fleet_with(it, &[]).await
+}
+
+/// The same with more files.
+pub(crate) async fn fleet_with(it: &Tenant, more: &[(&str, &str)]) -> Result<Repository> {
     let metadata = METADATA.replace("VERSION", "1.0.0");
     let (pre, test) = (hook("before", "pre-install,pre-upgrade"), hook("probe", "test"));
     let repository = it
-        .files([
-            ("chart/Chart.yaml", metadata.as_str()),
-            ("chart/values.yaml", "message: chart\nextra: chart\n"),
-            ("chart/templates/config-map.yaml", CONFIG_MAP),
-            ("chart/templates/deployment.yaml", DEPLOYMENT),
-            ("chart/templates/before.yaml", pre.as_str()),
-            ("chart/templates/probe.yaml", test.as_str()),
-        ])
+        .files(
+            [
+                ("chart/Chart.yaml", metadata.as_str()),
+                ("chart/values.yaml", "message: chart\nextra: chart\n"),
+                ("chart/templates/config-map.yaml", CONFIG_MAP),
+                ("chart/templates/deployment.yaml", DEPLOYMENT),
+                ("chart/templates/before.yaml", pre.as_str()),
+                ("chart/templates/probe.yaml", test.as_str()),
+            ]
+            .into_iter()
+            .chain(more.iter().copied()),
+        )
         .await?;
     it.create(&it.git_repository(&json!({}))).await?;
     Ok(repository)
 }
 
 /// Creates a release and waits until it is ready.
-async fn install(it: &Tenant, values: &Value, spec: &Value) -> Result<Value> {
+pub(crate) async fn install(it: &Tenant, values: &Value, spec: &Value) -> Result<Value> {
     it.create(&it.helm_release("app", values, spec)).await?;
     it.ready(RELEASE, "app").await
 }
 
-async fn set(it: &Tenant, values: &Value) -> Result<()> {
+pub(crate) async fn set(it: &Tenant, values: &Value) -> Result<()> {
     it.patch(APP, &json!({"spec": {"values": values}})).await
 }
 
-async fn message(it: &Tenant) -> Result<Value> {
+pub(crate) async fn message(it: &Tenant) -> Result<Value> {
     let config = it.get(CONFIG).await.context("the ConfigMap is there")?;
     Ok(config["data"]["message"].clone())
 }
 
 /// Versions of the release in its history with how they stand, newest first.
-fn history(it: &Value) -> Vec<String> {
+pub(crate) fn history(it: &Value) -> Vec<String> {
     let history = it["status"]["history"].as_array();
     let shown = |it: &Value| format!("{} {} {}", it["version"], it["chartVersion"], it["status"]);
     history.into_iter().flatten().map(|it| shown(it).replace('"', "")).collect()
 }
 
 /// Waits for a condition with this reason at the current generation.
-async fn told(it: &Tenant, of: &str, reason: &str) -> Result<Value> {
+pub(crate) async fn told(it: &Tenant, of: &str, reason: &str) -> Result<Value> {
     let holds = |it: &Value| {
         let found = condition(it, of);
         found["reason"] == reason && found["observedGeneration"] == it["metadata"]["generation"]

@@ -30,6 +30,7 @@ mod git;
 mod gpg;
 mod helm;
 mod helm_release;
+mod hostile_release;
 mod identity;
 mod inventory;
 mod kill;
@@ -40,11 +41,15 @@ mod policy;
 mod process;
 mod promotion;
 mod proposal;
+mod release;
+mod release_kill;
 mod repository;
 mod runtime;
 mod source;
 mod statuses;
+mod stock_helm;
 mod tree;
+mod upstream_release;
 mod web;
 
 use std::sync::Arc;
@@ -85,6 +90,8 @@ async fn scenarios_hold_on_kubernetes() {
         oci_repository::ALL,
         helm::ALL,
         helm_release::ALL,
+        upstream_release::ALL,
+        hostile_release::ALL,
         bucket::ALL,
         generator::ALL,
         source::ALL,

@@ -49,21 +49,27 @@ async fn trees_of_examples_are_applied_as_kustomize_builds_them() -> Result<()> 
     Ok(())
 }
 
-/// `examples/gitops`, with another address of the repository.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_gitops_example_gets_ready() -> Result<()> {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/gitops");
+/// An example with workloads that get ready, and another address of the repository.
+async fn example(name: &str, namespace: &str, manifests: &[&str]) -> Result<Tenant> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
     let options = Options { workloads: true, ..Options::default() };
-    let it = Arc::new(World::with(options).await?).tenant("flux-system").await?;
+    let it = Arc::new(World::with(options).await?).tenant(namespace).await?;
     let files = files(&example.join("fleet"))?;
     it.files(files.iter().map(|(path, content)| (path.as_str(), content.clone()))).await?;
     let url = it.world.git.repository_url(&it.repository_name());
-    for name in ["repository.yaml", "kustomizations.yaml"] {
+    for name in manifests {
         let manifests = std::fs::read_to_string(example.join(name))?;
         for object in objects(&manifests.replace("http://127.0.0.1:5051/fleet.git", &url))? {
             it.create(&object).await?;
         }
     }
+    Ok(it)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gitops_example_gets_ready() -> Result<()> {
+    let manifests = ["repository.yaml", "kustomizations.yaml"];
+    let it = example("gitops", "flux-system", &manifests).await?;
     it.ready("Kustomization", "apps").await?;
     let objects = &it.world.objects;
     let podinfo =
@@ -72,6 +78,28 @@ async fn the_gitops_example_gets_ready() -> Result<()> {
     objects.delete(("v1", "Service"), ("apps", "podinfo")).await?;
     let is_back = || async { objects.get("v1", "Service", "apps", "podinfo").await.is_some() };
     objects.eventually("the Service is there again", is_back).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_helm_example_gets_ready() -> Result<()> {
+    let manifests = ["repository.yaml", "values.yaml", "releases.yaml"];
+    let it = example("helm", "apps", &manifests).await?;
+    let frontend = it.ready("HelmRelease", "frontend").await?;
+    ensure!(condition(&frontend, "TestSuccess")["status"] == "True", "{frontend:#}");
+    let deployment = it.get(("Deployment", "frontend")).await.context("frontend")?;
+    ensure!(deployment["status"]["readyReplicas"] == 2, "{deployment}");
+
+    let values = json!({"data": {"values.yaml": "message: something else"}});
+    it.patch(("ConfigMap", "frontend-values"), &values).await?;
+    let newer = |it: &Value| it["data"]["PODINFO_UI_MESSAGE"] == "something else";
+    it.wait(("ConfigMap", "frontend"), "newer values are released at once", newer).await?;
+
+    it.patch(("Deployment", "backend"), &json!({"spec": {"replicas": 5}})).await?;
+    it.request("HelmRelease", "backend").await?;
+    it.event("HelmRelease", "backend", "DriftCorrected").await?;
+    let deployment = it.get(("Deployment", "backend")).await.context("backend")?;
+    ensure!(deployment["spec"]["replicas"] == 1, "{deployment}");
+    Ok(())
 }
 
 async fn reconciled(case: &Path) -> Result<()> {

@@ -48,7 +48,7 @@ pub(crate) struct Server {
 }
 
 /// The servers, the quick ones first.
-pub(crate) const SERVERS: [Server; 4] = [
+pub(crate) const SERVERS: [Server; 5] = [
     Server {
         module: "gofakes3",
         folder: "gofakes3-v1.2.0",
@@ -82,6 +82,15 @@ pub(crate) const SERVERS: [Server; 4] = [
         tags: "",
         data: &[],
         needed_for: "tests on a real API server",
+    },
+    Server {
+        module: "helm",
+        folder: "helm-v3.19.2",
+        programs: &[("helm.sh/helm/v3/cmd/helm", "helm"), ("sluice/tools/helm/engine", "engine")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "stock helm on our releases, and figures against it",
     },
     Server {
         module: "gitea",

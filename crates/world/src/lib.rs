@@ -4,6 +4,7 @@
 //! git         `git http-backend` behind HTTP(S)      ssh    the machine's own sshd
 //! registry    an OCI registry in memory              proxy  HTTP and SOCKS5 proxies
 //! gitea       a Git forge with pull requests and commit statuses
+//! helm        stock helm, and its engine
 //! kubernetes  etcd, kube-apiserver, kube-controller-manager
 //! simulator   plays kubelet and workload controllers on an API server
 //! ```
@@ -14,6 +15,7 @@
 pub mod cache;
 pub mod git;
 pub mod gitea;
+pub mod helm;
 pub mod kubernetes;
 mod listen;
 pub mod proxy;

@@ -3,12 +3,14 @@
 //! missed. Run all with `cargo bench -p scenarios`, one by its name as an argument.
 //!
 //! `peer` and `ratio` are null where there is no tool to compare with. With `SLUICE_BENCH_N` set, the
-//! benches of sources and Kustomizations run with that many things instead of their own number, to see that they run.
+//! benches of sources, charts, Kustomizations and releases run with that many things instead of their own number, to see that they run.
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
 mod build;
+mod chart;
 mod kustomization;
 mod process;
+mod release;
 mod source;
 
 use std::{
@@ -65,6 +67,9 @@ async fn main() -> Result<ExitCode> {
     for figure in build::figures(&wants, number)? {
         met &= figure.tell();
     }
+    for figure in chart::figures(&wants, number)? {
+        met &= figure.tell();
+    }
     if wants("up-serves") {
         met &= process::up_serves().await?.tell();
     }
@@ -103,6 +108,11 @@ async fn main() -> Result<ExitCode> {
         }
         if ["kustomizations", "commit", "drift"].iter().any(|name| wants(name)) {
             for figure in kustomization::figures(backend, number.unwrap_or(500)).await? {
+                met &= figure.tell();
+            }
+        }
+        if wants("releases") {
+            for figure in release::figures(backend, number.unwrap_or(300)).await? {
                 met &= figure.tell();
             }
         }
