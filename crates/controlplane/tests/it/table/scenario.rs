@@ -80,10 +80,9 @@ fn kinds(kinds: &str, standard: &str) -> Vec<Scenario> {
             .replace("$KIND", kind)
             .replace("$APIVERSION", api_version);
         for mut scenario in parse(group, &filled) {
-            let words = |line: &&str| {
-                line.strip_prefix(DIFFERS)?.strip_prefix(&scenario.name)?.strip_prefix(": ")
-            };
-            scenario.differs = meant.iter().find_map(words).map(ToOwned::to_owned);
+            let listed = format!("{DIFFERS}{}: ", scenario.name);
+            let words = meant.iter().find_map(|line| line.strip_prefix(&listed));
+            scenario.differs = words.map(ToOwned::to_owned);
             scenario.name = format!("{kind}: {}", scenario.name);
             for step in &mut scenario.steps {
                 step.body = step.body.replace("$NAME", name);
