@@ -11,7 +11,8 @@
 //! charts, releases in clusters and users' scripts rely on it.
 //!
 //! Invariants:
-//! - Nothing here reads a disk or a network: files, archives and indexes come in as bytes.
+//! - Nothing here reads a disk or a network: files and archives come in as bytes, indexes as bytes or
+//!   from a reader, of which only one chart is in memory at a time.
 //! - No archive, chart or index makes it panic, recurse without bound or unpack more than
 //!   [`chart::MAX_CHART_BYTES`].
 //! - The same chart packs to the same bytes.

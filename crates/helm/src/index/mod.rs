@@ -1,12 +1,17 @@
 //! The index of a chart repository: index.yaml.
 
 mod entry;
+mod json;
 mod read;
 mod split;
+mod stream;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead},
+};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use version::{Constraint, Version};
 
 use crate::Error;
@@ -31,23 +36,59 @@ pub struct Index {
 
 impl Index {
     /// Reads an index. JSON is read leniently, YAML strictly: names given twice or not known are
-    /// errors. Versions with broken metadata are left out. Of YAML in the form in which Helm
-    /// writes it, the tree of only one chart is in memory at a time.
+    /// errors. Versions with broken metadata are left out. Of JSON, and of YAML in the form in
+    /// which Helm writes it, the tree of only one chart is in memory at a time.
     ///
     /// # Errors
     /// [`Error::Index`] when it is empty, is no index, or names no version of its own.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        let mut entries = BTreeMap::new();
+        let each = |name, versions| {
+            entries.insert(name, versions);
+            Ok(())
+        };
+        if let Ok(index) = stream::index(text, None, each) {
+            return Ok(Self { entries, ..index });
+        }
+        // What has another form, or is no index: the errors are those of the whole.
         if text.is_empty() {
             return Err(Error::Index("empty index.yaml file".to_owned()));
         }
-        let mut index = read::index(text)?;
+        let index = read::index(text)?;
         if index.api_version.is_empty() {
             return Err(Error::Index("no API version specified".to_owned()));
         }
-        for entries in index.entries.values_mut() {
-            sort(entries);
-        }
         Ok(index)
+    }
+
+    /// Reads an index of any size as [`parse`](Self::parse) does, but from its beginning to its end:
+    /// gives every chart as soon as it is read, and in the end the index without charts. Where JSON
+    /// names a chart twice, the last one counts.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse), what `text` and `chart` say, and for YAML that is not in the
+    /// form in which Helm writes it.
+    pub fn stream(
+        text: impl BufRead,
+        mut chart: impl FnMut(String, Vec<Entry>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        let each =
+            |name, versions| chart(name, versions).map_err(|error| stream::unreadable(&error));
+        stream::index(text, None, each)
+    }
+
+    /// Reads an index as [`stream`](Self::stream) does, but only one of its charts.
+    ///
+    /// # Errors
+    /// As for [`stream`](Self::stream).
+    pub fn of_chart(text: impl BufRead, name: &str) -> Result<Self, Error> {
+        let mut entries = BTreeMap::new();
+        let each = |name, versions| {
+            entries.insert(name, versions);
+            Ok(())
+        };
+        let index = stream::index(text, Some(name), each)?;
+        Ok(Self { entries, ..index })
     }
 
     /// The version of a chart that Flux chooses: an exact match, else the highest that satisfies the
@@ -114,32 +155,38 @@ impl Index {
 
     /// The index as JSON, in the form in which Flux stores it.
     pub fn to_json(&self) -> String {
-        let versions = |entries: &[Entry]| entries.iter().map(Entry::to_json).collect::<Json>();
-        let entries: serde_json::Map<String, Json> =
-            self.entries.iter().map(|(name, entries)| (name.clone(), versions(entries))).collect();
-        let annotations: serde_json::Map<String, Json> =
-            self.annotations.iter().map(|(key, value)| (key.clone(), (&**value).into())).collect();
-        let built = Struct::default()
+        let charts: Vec<String> =
+            self.entries.iter().map(|(name, entries)| Self::chart_json(name, entries)).collect();
+        self.opening() + &charts.join(",") + &self.closing()
+    }
+
+    /// What the JSON has before its charts.
+    pub fn opening(&self) -> String {
+        let head = Struct::default()
             .field("apiVersion", &*self.api_version)
-            .field("generated", entry::time(&self.generated))
-            .field("entries", entries)
+            .field("generated", entry::time(&self.generated));
+        let head = encode(&head.into());
+        format!("{},\"entries\":{{", head.trim_end_matches('}'))
+    }
+
+    /// What the JSON has of one chart; commas are between them.
+    pub fn chart_json(name: &str, entries: &[Entry]) -> String {
+        let versions: Json = entries.iter().map(Entry::to_json).collect();
+        format!("{}:{}", encode(&name.into()), encode(&versions))
+    }
+
+    /// What the JSON has after its charts.
+    pub fn closing(&self) -> String {
+        let annotations: Map<String, Json> =
+            self.annotations.iter().map(|(key, value)| (key.clone(), (&**value).into())).collect();
+        let tail = Struct::default()
             .full("publicKeys", self.public_keys.clone())
             .full("annotations", annotations);
-        encode(&built.into())
+        let tail = encode(&tail.into());
+        if tail == "{}" { "}}".to_owned() } else { format!("}},{}", &tail[1..]) }
     }
 }
 
 fn constraint(range: &str) -> Result<Constraint, Error> {
     Constraint::parse(range).map_err(|error| Error::Index(error.to_string()))
-}
-
-/// The highest version first; what is no version goes to the end.
-fn sort(entries: &mut Vec<Entry>) {
-    let parsed = |entry: Entry| (Version::parse(&entry.metadata.version).ok(), entry);
-    let mut versions: Vec<_> = std::mem::take(entries).into_iter().map(parsed).collect();
-    versions.sort_by(|(a, _), (b, _)| match (a, b) {
-        (Some(a), Some(b)) => b.precedence(a),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    });
-    entries.extend(versions.into_iter().map(|(_, entry)| entry));
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use version::Version;
 use yaml::Value;
 
-use super::split::sections;
 use super::{Entry, Index};
 use crate::Error;
 use crate::decode::{self, Fields};
@@ -42,23 +42,17 @@ const ENTRY: [&str; 25] = [
     "url",
 ];
 
-/// Reads JSON or YAML.
+/// Reads JSON or YAML, all at once.
 pub(super) fn index(text: &[u8]) -> Result<Index, Error> {
     if let Ok(json) = serde_json::from_slice::<serde_json::Value>(text) {
-        let mut index = head(&decode::from_json(json), false)?;
-        index.check();
-        return Ok(index);
+        return head(&decode::from_json(json), false);
     }
     let text = yaml::text(text).map_err(|error| converting(&error))?;
-    let mut index = match by_section(&text) {
-        Some(index) => index,
-        None => head(&parse(&text)?, true)?,
-    };
-    index.check();
-    Ok(index)
+    head(&parse(&text)?, true)
 }
 
-fn parse(text: &str) -> Result<Value, Error> {
+/// Reads YAML strictly.
+pub(super) fn parse(text: &str) -> Result<Value, Error> {
     yaml::parse_strict(text).map_err(|error| converting(&error))
 }
 
@@ -66,23 +60,8 @@ fn converting(error: &yaml::Error) -> Error {
     Error::Yaml(format!("error converting YAML to JSON: {error}"))
 }
 
-/// Reads chart by chart; nothing if that does not work, so that errors are those of the whole.
-fn by_section(text: &str) -> Option<Index> {
-    let (outside, sections) = sections(text)?;
-    let mut index = head(&parse(&outside).ok()?, true).ok()?;
-    for section in sections {
-        let value = parse(section).ok()?;
-        for (name, list) in value.as_mapping()?.iter() {
-            let entries = entries(list, true).ok()?;
-            if index.entries.insert(name.to_owned(), entries).is_some() {
-                return None;
-            }
-        }
-    }
-    Some(index)
-}
-
-fn head(value: &Value, strict: bool) -> Result<Index, Error> {
+/// The whole of an index, or what is outside of its charts.
+pub(super) fn head(value: &Value, strict: bool) -> Result<Index, Error> {
     let fields = Fields::of(value, "IndexFile", "repo.IndexFile")?;
     if strict {
         known(value, &INDEX)?;
@@ -94,7 +73,7 @@ fn head(value: &Value, strict: bool) -> Result<Index, Error> {
             return Err(decode::mismatch(value, into));
         };
         for (name, list) in mapping.iter() {
-            charts.insert(name.to_owned(), entries(list, strict)?);
+            charts.insert(name.to_owned(), chart(list, strict)?);
         }
     }
     Ok(Index {
@@ -104,6 +83,14 @@ fn head(value: &Value, strict: bool) -> Result<Index, Error> {
         public_keys: fields.texts("publicKeys")?,
         annotations: fields.text_map("annotations")?.unwrap_or_default(),
     })
+}
+
+/// The usable versions of a chart, the highest first.
+pub(super) fn chart(list: &Value, strict: bool) -> Result<Vec<Entry>, Error> {
+    let mut entries = entries(list, strict)?;
+    entries.retain_mut(|entry| entry.check().is_ok());
+    sort(&mut entries);
+    Ok(entries)
 }
 
 fn entries(list: &Value, strict: bool) -> Result<Vec<Entry>, Error> {
@@ -142,10 +129,13 @@ fn known(value: &Value, names: &[&str]) -> Result<(), Error> {
     })
 }
 
-impl Index {
-    fn check(&mut self) {
-        for entries in self.entries.values_mut() {
-            entries.retain_mut(|entry| entry.check().is_ok());
-        }
-    }
+/// The highest version first; what is no version goes to the end.
+fn sort(entries: &mut Vec<Entry>) {
+    let parsed = |entry: Entry| (Version::parse(&entry.metadata.version).ok(), entry);
+    let mut versions: Vec<_> = std::mem::take(entries).into_iter().map(parsed).collect();
+    versions.sort_by(|(a, _), (b, _)| match (a, b) {
+        (Some(a), Some(b)) => b.precedence(a),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
+    entries.extend(versions.into_iter().map(|(_, entry)| entry));
 }

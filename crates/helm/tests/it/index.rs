@@ -1,5 +1,7 @@
 //! Indexes of repositories.
 
+use std::{collections::BTreeMap, io::BufReader};
+
 use helm::index::Index;
 
 const INDEX: &str = "apiVersion: v1
@@ -87,4 +89,54 @@ fn broken_indexes_are_told() {
     let text = "apiVersion: v1\nentries:\n  a:\n  - name: a\n    version: 1.0.0\n    description: \"x\n  b:\n  y\"\n";
     let index = Index::parse(text.as_bytes()).unwrap();
     assert_eq!(index.entries["a"][0].metadata.description, "x b: y");
+}
+
+#[test]
+fn an_index_is_read_chart_by_chart() {
+    let whole = Index::parse(INDEX.as_bytes()).unwrap();
+    for text in [INDEX.to_owned(), whole.to_json()] {
+        let mut entries = BTreeMap::new();
+        // A small buffer, so that every piece is read in many pieces.
+        let reader = BufReader::with_capacity(7, text.as_bytes());
+        let head = Index::stream(reader, |name, versions| {
+            entries.insert(name, versions);
+            Ok(())
+        });
+        let head = head.unwrap();
+        assert!(head.entries.is_empty());
+        let names: Vec<&String> = entries.keys().collect();
+        assert_eq!(names, ["alpine", "nginx"]);
+        assert_eq!(Index { entries, ..head }.to_json(), whole.to_json());
+        let one = Index::of_chart(text.as_bytes(), "nginx").unwrap();
+        assert_eq!(one.entries.keys().collect::<Vec<_>>(), ["nginx"]);
+        assert_eq!(one.find("nginx", "").unwrap().metadata.version, "0.10.0+b");
+        assert_eq!(one.find("alpine", "").unwrap_err().to_string(), "no chart name found");
+    }
+    let full = Index {
+        public_keys: vec!["key".to_owned()],
+        annotations: vec![("a".to_owned(), "b".to_owned())],
+        ..whole
+    };
+    assert_eq!(Index::parse(full.to_json().as_bytes()).unwrap().to_json(), full.to_json());
+}
+
+#[test]
+fn an_index_that_cannot_be_read_in_pieces_is_told() {
+    let error = |text: &str| Index::stream(text.as_bytes(), |_, _| Ok(())).unwrap_err().to_string();
+    assert_eq!(error(""), "empty index.yaml file");
+    assert_eq!(error("generated: now\nentries:\n  a: []\n"), "no API version specified");
+    assert_eq!(
+        error("apiVersion: v1\nentries:\n  a:\n  - name: a\n    name: b\n"),
+        "error converting YAML to JSON: yaml: unmarshal errors:\n  line 5: key \"name\" already set in map",
+        "the line is that of the whole"
+    );
+    assert!(
+        error("apiVersion: v1\nentries:\n  a: []\n  a: []\n").contains("has the chart \"a\" twice")
+    );
+    assert!(error("{\"apiVersion\": \"v1\", \"entries\": {\"a\": 1}}").contains("number"));
+    assert!(error("{\"apiVersion\": \"v1\", \"entries\": [").contains("error unmarshaling JSON"));
+    let text = "{\"apiVersion\": \"v1\", \"entries\": {\"a\": [{\"name\": \"a\", \"version\": \"1.0.0\"}]}}";
+    let full =
+        Index::stream(text.as_bytes(), |_, _| Err(std::io::Error::other("the disk is full")));
+    assert_eq!(full.unwrap_err().to_string(), "the disk is full");
 }

@@ -14,6 +14,7 @@
 
 pub mod artifact_generator;
 mod bucket;
+mod chart_index;
 mod chart_server;
 mod condition;
 mod git_repository;

@@ -1,7 +1,5 @@
 //! Charts of a repository: found by name and range, and fetched.
 
-use std::io::Read as _;
-
 use api::source::{HelmRepository, HelmRepositoryType};
 use helm::index::Index;
 use http::StatusCode;
@@ -11,7 +9,7 @@ use version::{Constraint, Version};
 
 use super::build::Ended;
 use crate::source::{
-    Context,
+    Context, chart_index,
     chart_server::{ChartRegistry, ChartServer, refusal},
 };
 
@@ -96,7 +94,8 @@ impl Charts {
     ) -> Result<Found, Missing> {
         match self {
             Self::Web { server, index } => {
-                let index = read(server, index, context).await.map_err(Missing::External)?;
+                let index =
+                    read(server, (index, name), context).await.map_err(Missing::External)?;
                 let entry = index
                     .find(name, range)
                     .map_err(|error| Missing::Reference(error.to_string()))?;
@@ -190,31 +189,31 @@ fn reference(found: &Found) -> String {
     }
 }
 
-async fn read(server: &ChartServer, index: &Indexed, context: &Context) -> Result<Index, String> {
+/// What the index of a repository says of one chart.
+async fn read(
+    server: &ChartServer,
+    (index, name): (&Indexed, &str),
+    context: &Context,
+) -> Result<Index, String> {
     let failed = |why: String| format!("failed to load index: {why}");
-    let limit = usize::try_from(context.options.helm_index_max_size).unwrap_or(usize::MAX);
-    let text = match index {
+    let file = match index {
         Indexed::Stored(path) => {
             let file = context.store.file(path).await.map_err(|error| failed(error.to_string()))?;
-            let mut file = file.ok_or_else(|| failed("no cache path".to_owned()))?;
-            let mut text = Vec::new();
-            file.read_to_end(&mut text).map_err(|error| failed(error.to_string()))?;
-            text
+            file.ok_or_else(|| failed("no cache path".to_owned()))?
         }
         Indexed::Remote => {
             let cached = |why: String| {
                 format!("failed to cache index: failed to cache index to temporary file: {why}")
             };
+            let limit = usize::try_from(context.options.helm_index_max_size).unwrap_or(usize::MAX);
             let answer = server.get(server.index(), limit, &[]).await.map_err(cached)?;
             if answer.status() != StatusCode::OK {
                 return Err(cached(refusal(&answer)));
             }
-            let answer = answer.collect().await.map_err(|error| cached(error.to_string()))?;
-            answer.body.to_vec()
+            chart_index::save(answer, limit).await.map_err(cached)?
         }
     };
-    let work = move || Index::parse(&text).map_err(|error| failed(error.to_string()));
-    context.compute.run(limit, work).await.map_err(|panicked| panicked.to_string())?
+    chart_index::of_chart(file, name, context).await.map_err(failed)
 }
 
 async fn from_web(

@@ -1,16 +1,11 @@
-//! The index, fetched and read.
+//! The index, fetched.
 
-use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, Write as _},
-};
+use std::{fs::File, io::Seek as _};
 
-use helm::index::Index;
 use http::{StatusCode, header};
-use http_client::Incoming;
 
 use crate::source::{
-    Context,
+    Context, chart_index,
     chart_server::{ChartServer, refusal},
 };
 
@@ -58,26 +53,14 @@ pub(super) async fn fetch(
     }
     let told = |name: &str| answer.header(name).map(str::to_owned);
     let (etag, modified) = (told("etag"), told("last-modified"));
-    let (file, digest) = save(answer, limit).await.map_err(within)?;
+    let file = chart_index::save(answer, limit).await.map_err(within)?;
+    let (file, digest) = digest_of(file).await.map_err(within)?;
     let revision = digest.to_string();
     Ok(Fetched::New(file, Validator { etag, modified, url: url.into(), revision }))
 }
 
-/// Writes the answer to a file that nobody else sees.
-async fn save(mut answer: Incoming, limit: usize) -> Result<(File, artifact::Digest), String> {
-    let lost = |why: io::Error| why.to_string();
-    let mut file = tempfile::tempfile().map_err(lost)?;
-    loop {
-        match answer.chunk().await {
-            Ok(Some(piece)) => file.write_all(&piece).map_err(lost)?,
-            Ok(None) => break,
-            Err(http_client::Error::TooLarge { .. }) => {
-                return Err(format!("index exceeds the maximum index file size of {limit} bytes"));
-            }
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    file.rewind().map_err(lost)?;
+/// The digest of a file, whose beginning is where it is read from next.
+async fn digest_of(mut file: File) -> Result<(File, artifact::Digest), String> {
     let work = move || {
         let digest = artifact::Algorithm::Sha256.digest_of(&file)?;
         file.rewind()?;
@@ -85,21 +68,4 @@ async fn save(mut answer: Incoming, limit: usize) -> Result<(File, artifact::Dig
     };
     let done = tokio::task::spawn_blocking(work).await.map_err(|why| why.to_string())?;
     done.map_err(|why| why.to_string())
-}
-
-/// Reads the index and writes it in the form in which it is stored.
-pub(super) async fn read(mut file: File, context: &Context) -> Result<String, String> {
-    let size = file.metadata().map_or(0, |it| it.len());
-    let bytes = usize::try_from(size).unwrap_or(usize::MAX);
-    let work = move || {
-        let mut text = Vec::with_capacity(bytes);
-        file.read_to_end(&mut text).map_err(|why| why.to_string())?;
-        let index = Index::parse(&text);
-        drop(text);
-        Ok(index.map_err(|why| format!("failed to load index: {why}"))?.to_json())
-    };
-    match context.compute.run(bytes, work).await {
-        Ok(read) => read,
-        Err(panicked) => Err(panicked.to_string()),
-    }
 }

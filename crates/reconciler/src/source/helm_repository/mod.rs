@@ -8,7 +8,7 @@
 //!
 //! Registries (`type: oci`) are only data that others read: they are left alone.
 //!
-//! Invariants: an index is on disk, not in memory, until it is known to be new; more than the
+//! Invariants: an index is on disk, not in memory, where it is read chart by chart; more than the
 //! allowed size is never fetched.
 
 mod fetch;
@@ -26,7 +26,7 @@ use kube::ResourceExt as _;
 
 use self::fetch::{Fetched, Validator};
 use super::{
-    Context,
+    Context, chart_index,
     chart_server::ChartServer,
     condition,
     pass::{Done, Failure, Pass},
@@ -71,8 +71,9 @@ impl HelmRepositoryReconciler {
         if known.as_ref() == Some(&revision) {
             return Ok(report::up_to_date(it, pass));
         }
-        let json = fetch::read(file, context).await.map_err(|why| {
-            let message = format!("failed to load Helm repository from index YAML: {why}");
+        let index = chart_index::converted(file, context).await.map_err(|why| {
+            let what = "failed to load Helm repository from index YAML: failed to load index";
+            let message = format!("{what}: {why}");
             Failure::retry(condition::FETCH_FAILED, reason::INDEXATION_FAILED, message)
         })?;
         pass.clear(condition::FETCH_FAILED);
@@ -84,7 +85,8 @@ impl HelmRepositoryReconciler {
         };
         let file = format!("index-{}.yaml", revision.trim_start_matches("sha256:"));
         let place = place(it).map_err(saved)?;
-        let stored = context.store.put(&place, &file, json.into_bytes()).await.map_err(saved)?;
+        let write = move |to: &mut dyn std::io::Write| Ok(index.write(to)?);
+        let stored = context.store.write(&place, &file, write).await.map_err(saved)?;
         pass.stored(&context.store, &stored, (&revision, turn));
         let link = context.store.link(&stored.path, "index.yaml").await;
         Ok(report::stored(it, pass, link))
