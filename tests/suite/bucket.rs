@@ -1,8 +1,16 @@
 //! Bucket, as its users and its consumers see it.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
 use anyhow::{Result, ensure};
-use scenarios::{Tenant, condition};
+use axum::{Router, body::Body, extract::Request, response::Response, routing::post};
+use scenarios::{Options, Tenant, World, condition};
 use serde_json::{Value, json};
+use sluice::controllers::Setup;
+use url::Url;
 use world::s3::Server;
 
 use crate::artifact::{files, served};
@@ -116,5 +124,96 @@ async fn secrets_are_checked_in_the_words_of_upstream(it: Tenant) -> Result<()> 
     let sts = json!({"spec": {"sts": {"provider": "aws", "endpoint": "http://sts.test"}}});
     let refused = it.patch((KIND, "data"), &sts).await;
     ensure!(format!("{refused:?}").contains("'ldap' is the only supported STS provider"));
+    Ok(())
+}
+
+/// Where the cloud of these tests is.
+static AUTHORITY: OnceLock<Url> = OnceLock::new();
+
+/// Microsoft Entra and an account of Azure, as a stub that believes one identity.
+async fn azure() -> Result<Url> {
+    let router = Router::new()
+        .route(
+            "/tenant/oauth2/v2.0/token",
+            post(async |body: String| {
+                let fields: BTreeMap<String, String> =
+                    url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+                let is = |name: &str, value: &str| fields.get(name).is_some_and(|it| it == value);
+                // The token of the ServiceAccount: a JWT.
+                let token = fields.get("client_assertion").map_or(0, |it| it.split('.').count());
+                if token == 3 && is("client_id", "reader") && is("scope", STORAGE) {
+                    r#"{"access_token": "of-reader", "expires_in": 3600}"#
+                } else {
+                    r#"{"access_token": "of-nobody", "expires_in": 3600}"#
+                }
+            }),
+        )
+        .fallback(async |request: Request| {
+            let bearer =
+                request.headers().get("authorization").is_some_and(|it| it == "Bearer of-reader");
+            let properties = "<Last-Modified>Sat, 21 Nov 2026 10:00:00 GMT</Last-Modified>\
+                              <Content-Length>3</Content-Length><Etag>e-1</Etag>";
+            let blob =
+                format!("<Blob><Name>a.txt</Name><Properties>{properties}</Properties></Blob>");
+            let list = format!("<EnumerationResults><Blobs>{blob}</Blobs></EnumerationResults>");
+            let (status, text) = match request.uri().path() {
+                _ if !bearer => (403, String::new()),
+                "/account/data" => (200, list),
+                "/account/data/a.txt" => (200, "one".to_owned()),
+                _ => (404, String::new()),
+            };
+            let answer = Response::builder().status(status).header("etag", "\"e-1\"");
+            let answer = answer.header("last-modified", "Sat, 21 Nov 2026 10:00:00 GMT");
+            answer.body(Body::from(text)).unwrap_or_default()
+        });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+    // It ends with the process.
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
+}
+
+const STORAGE: &str = "https://storage.azure.com/.default";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_account_stands_for_an_identity_of_the_cloud() -> Result<()> {
+    let url = azure().await?;
+    ensure!(AUTHORITY.set(url.clone()).is_ok(), "nobody else needs it");
+    let flags = |setup: &mut Setup| {
+        setup.source.object_level_workload_identity = true;
+        setup.clouds.azure_authority = AUTHORITY.get().cloned();
+    };
+    let world = Arc::new(World::with(Options { flags, ..Options::default() }).await?);
+    let it = crate::tenant(&world, "identities").await?;
+    let spec = json!({
+        "provider": "azure", "endpoint": format!("{url}account"), "serviceAccountName": "reader",
+    });
+    it.create(&bucket(&it, "unused", &spec)).await?;
+    let why = it.failing(KIND, "data", "AuthenticationFailed").await?;
+    ensure!(why.ends_with("serviceaccount 'identities/reader' not found"), "{why}");
+    it.create(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "reader", "namespace": it.namespace, "annotations": {
+            "azure.workload.identity/tenant-id": "tenant",
+            "azure.workload.identity/client-id": "reader",
+        }},
+    }))
+    .await?;
+    it.request(KIND, "data").await?;
+    let ready = it.ready(KIND, "data").await?;
+    let got = files(&served(&ready).await?)?;
+    assert_eq!(got, BTreeMap::from([("a.txt".to_owned(), "one".to_owned())]));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_gate_a_service_account_stalls() -> Result<()> {
+    let it = crate::alone("gate").await?;
+    let spec = json!({"provider": "gcp", "serviceAccountName": "reader"});
+    it.create(&bucket(&it, "unused", &spec)).await?;
+    let why = it.failing(KIND, "data", "FeatureGateDisabled").await?;
+    ensure!(why.contains("enable the ObjectLevelWorkloadIdentity feature gate"), "{why}");
+    let now = it.get((KIND, "data")).await.unwrap_or_default();
+    assert_eq!(condition(&now, "Stalled")["status"], "True");
     Ok(())
 }

@@ -7,13 +7,14 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     run::{has, output, run as start, run_in},
-    tool::{self, PACKAGES, Package, SERVERS, Server},
+    tool::{self, PACKAGES, Package, SCRIPTS, SERVERS, Script, Server},
 };
 
 /// Looks for everything, gets what is missing.
 pub(crate) fn run() -> Result<()> {
     packages()?;
     servers();
+    scripts();
     Ok(())
 }
 
@@ -133,6 +134,38 @@ fn data(server: &Server, package: &str, folder: &Path) -> Result<()> {
         start("cp", &["-r", "--no-preserve=mode", &from, &folder.display().to_string()])?;
     }
     Ok(())
+}
+
+fn scripts() {
+    for script in &SCRIPTS {
+        if tool::cache().join(script.folder).join(script.main).is_file() {
+            continue;
+        }
+        let done = if has("node") && has("npm") {
+            install_locked(script).map_err(|error| format!("{error:#}"))
+        } else {
+            Err("there is no Node.js to run it with".to_owned())
+        };
+        if let Err(why) = done {
+            skipped(script.module, &why, script.needed_for);
+        }
+    }
+}
+
+/// Installs what the lock names; scripts of packages do not run.
+fn install_locked(script: &Script) -> Result<()> {
+    let folder = tool::cache().join(script.folder);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    println!("setup: installing {} into {}", script.module, folder.display());
+    let from = crate::root().join("tests/tools").join(script.module);
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(from.join(name), folder.join(name))
+            .with_context(|| format!("cannot copy {name} of {}", script.module))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.current_dir(&folder);
+    run_in(&mut npm, &["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"])
 }
 
 fn skipped(name: &str, why: &str, needed_for: &str) {

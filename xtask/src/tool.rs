@@ -48,7 +48,7 @@ pub(crate) struct Server {
 }
 
 /// The servers, the quick ones first.
-pub(crate) const SERVERS: [Server; 5] = [
+pub(crate) const SERVERS: [Server; 10] = [
     Server {
         module: "gofakes3",
         folder: "gofakes3-v1.2.0",
@@ -57,6 +57,33 @@ pub(crate) const SERVERS: [Server; 5] = [
         tags: "",
         data: &[],
         needed_for: "buckets on an S3 server",
+    },
+    Server {
+        module: "fakegcs",
+        folder: "fakegcs-v1.52.2",
+        programs: &[("github.com/fsouza/fake-gcs-server", "fake-gcs-server")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "buckets on a server of Google's kind",
+    },
+    Server {
+        module: "krusty",
+        folder: "krusty-v0.20.1",
+        programs: &[(".", "krusty")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "figures of the kustomize engine beside kustomize's own",
+    },
+    Server {
+        module: "notation",
+        folder: "notation-v1.3.2",
+        programs: &[("github.com/notaryproject/notation/cmd/notation", "notation")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "verifying what notation signs",
     },
     Server {
         module: "etcd",
@@ -101,7 +128,45 @@ pub(crate) const SERVERS: [Server; 5] = [
         data: &["options", "public", "templates"],
         needed_for: "pull requests and commit statuses on a real forge",
     },
+    Server {
+        module: "cosign2",
+        folder: "cosign-v2.5.2",
+        programs: &[("github.com/sigstore/cosign/v2/cmd/cosign", "cosign")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "verifying what cosign 2 signs",
+    },
+    Server {
+        module: "cosign3",
+        folder: "cosign-v3.0.2",
+        programs: &[("github.com/sigstore/cosign/v3/cmd/cosign", "cosign")],
+        linker: "-s -w",
+        tags: "",
+        data: &[],
+        needed_for: "verifying what cosign 3 signs",
+    },
 ];
+
+/// A server that is installed from the packages that a folder of `tests/tools` locks.
+pub(crate) struct Script {
+    /// Folder below `tests/tools`, with package.json and its lock.
+    pub(crate) module: &'static str,
+    /// Folder in the cache, with the version.
+    pub(crate) folder: &'static str,
+    /// The file to run, below that.
+    pub(crate) main: &'static str,
+    /// What is skipped without it.
+    pub(crate) needed_for: &'static str,
+}
+
+/// The servers that run on Node.js.
+pub(crate) const SCRIPTS: [Script; 1] = [Script {
+    module: "azurite",
+    folder: "azurite-v3.35.0",
+    main: "node_modules/azurite/dist/src/blob/main.js",
+    needed_for: "buckets on a server of Azure's kind",
+}];
 
 /// Where built servers are kept: `$SLUICE_CACHE`, else `sluice` in the user's cache folder.
 pub(crate) fn cache() -> PathBuf {

@@ -24,6 +24,15 @@ pub struct Workload<'a> {
     pub default_account: Option<&'a str>,
 }
 
+impl<'a> Workload<'a> {
+    /// The ServiceAccount that stands for an object which names this one; none where the process
+    /// itself does.
+    pub fn account(&self, named: Option<&'a str>) -> Option<&'a str> {
+        let named = named.filter(|name| !name.is_empty()).or(self.default_account);
+        named.filter(|_| self.per_object)
+    }
+}
+
 /// Reads what the objects of one namespace refer to.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
@@ -133,8 +142,8 @@ impl Reader<'_> {
         Ok(Some(login.into()))
     }
 
-    /// The token that a cloud gives out for one of its services; `account` is the ServiceAccount that
-    /// the object names.
+    /// The bearer token that a cloud gives out for one of its services; `account` is the
+    /// ServiceAccount that the object names.
     ///
     /// # Errors
     /// When the cloud refuses or has no such tokens, or the ServiceAccount cannot be read.
@@ -144,15 +153,28 @@ impl Reader<'_> {
         service: &str,
         (account, proxy): (Option<&str>, &Proxy),
     ) -> Result<String, String> {
+        match self.token((provider, service), (account, proxy)).await? {
+            Token::Bearer(bearer) => Ok(bearer.token),
+            Token::Aws(_) => Err("AWS has no bearer tokens".to_owned()),
+        }
+    }
+
+    /// What a cloud gives out for one of its services, as [`Cloud::token`] says; `account` is the
+    /// ServiceAccount that the object names.
+    ///
+    /// # Errors
+    /// When the cloud refuses, or the ServiceAccount cannot be read.
+    pub async fn token(
+        &self,
+        (provider, target): (Provider, &str),
+        (account, proxy): (Option<&str>, &Proxy),
+    ) -> Result<Token, String> {
         let account = self.workload_account(account).await?;
         let tokens = self.tokens(account.as_ref());
         let identity = identity(self.namespace, account.as_ref(), &tokens);
         let object = self.object;
         let request = cloud::Request { provider, repository: "", identity, proxy, object };
-        match self.cloud.token(&request, service).await.map_err(|error| error.to_string())? {
-            Token::Bearer(bearer) => Ok(bearer.token),
-            Token::Aws(_) => Err("AWS has no bearer tokens".to_owned()),
-        }
+        self.cloud.token(&request, target).await.map_err(|error| error.to_string())
     }
 
     fn tokens(&self, account: Option<&ServiceAccount>) -> Tokens {
@@ -165,8 +187,7 @@ impl Reader<'_> {
         &self,
         named: Option<&str>,
     ) -> Result<Option<ServiceAccount>, String> {
-        let named = named.filter(|name| !name.is_empty()).or(self.workload.default_account);
-        match named.filter(|_| self.workload.per_object) {
+        match self.workload.account(named) {
             None => Ok(None),
             Some(name) => self.account(name).await.map(Some),
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpClient, HttpConnector};
-use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+};
 use url::Url;
 
 use crate::sts::Keys;
@@ -63,13 +65,20 @@ async fn s3(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectSto
         .with_http_connector(connector);
     builder = match &options.credential {
         Credential::Anonymous => builder.with_skip_signature(true),
-        Credential::Key { id, secret } => {
-            builder.with_access_key_id(id).with_secret_access_key(secret)
+        Credential::Key { id, secret, session } => {
+            let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            match session {
+                Some(session) => builder.with_token(session),
+                None => builder,
+            }
         }
         Credential::Ldap(ldap) => {
             builder.with_credentials(Arc::new(Keys::fetch(&options.pool, ldap).await?))
         }
-        Credential::Process | Credential::ServiceAccount(_) | Credential::Azure(_) => builder,
+        Credential::Process
+        | Credential::Bearer(_)
+        | Credential::ServiceAccount(_)
+        | Credential::Azure(_) => builder,
     };
     Ok(Arc::new(builder.build().map_err(|error| unusable(&error))?))
 }
@@ -84,6 +93,10 @@ fn google(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectStore
         builder.with_bucket_name(&options.name).with_retry(retry()).with_http_connector(connector);
     builder = match &options.credential {
         Credential::ServiceAccount(json) => builder.with_service_account_key(json),
+        Credential::Bearer(token) => {
+            let credential = GcpCredential { bearer: token.clone() };
+            builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)))
+        }
         Credential::Anonymous => builder.with_skip_signature(true),
         _ => builder,
     };
@@ -119,6 +132,7 @@ fn azure(options: &Options, connector: Connector) -> Result<Arc<dyn ObjectStore>
             if authority.is_empty() { builder } else { builder.with_authority_host(authority) }
         }
         Credential::Azure(Azure::Managed { client }) => builder.with_client_id(client),
+        Credential::Bearer(token) => builder.with_bearer_token_authorization(token),
         _ if endpoint.query().is_some() => builder.with_sas_authorization(pairs(&endpoint, "")),
         Credential::Anonymous => builder.with_skip_signature(true),
         _ => builder,

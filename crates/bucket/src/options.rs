@@ -50,7 +50,11 @@ pub enum Credential {
         id: String,
         /// The secret key.
         secret: String,
+        /// The session that a temporary key belongs to.
+        session: Option<String>,
     },
+    /// With a token of Google or Azure.
+    Bearer(String),
     /// As a user of a directory, with keys that `MinIO` gives out for a while.
     Ldap(Ldap),
     /// As a service account of Google, by its JSON key.
@@ -91,6 +95,7 @@ impl std::fmt::Debug for Credential {
             Self::Anonymous => "Anonymous",
             Self::Process => "Process",
             Self::Key { .. } => "Key(..)",
+            Self::Bearer(_) => "Bearer(..)",
             Self::Ldap(_) => "Ldap(..)",
             Self::ServiceAccount(_) => "ServiceAccount(..)",
             Self::Azure(_) => "Azure(..)",

@@ -63,6 +63,8 @@ pub struct Setup {
     pub git: git::Options,
     /// How cloud tokens are kept.
     pub tokens: CacheOptions,
+    /// Where the clouds are.
+    pub clouds: Endpoints,
     /// Which controllers run, by upstream's names; all when empty.
     pub selection: Vec<String>,
 }
@@ -85,6 +87,7 @@ impl Setup {
             artifact: artifact::Options::default(),
             git: git::Options::default(),
             tokens: CacheOptions::default(),
+            clouds: Endpoints::default(),
             selection: Vec::new(),
         }
     }
@@ -235,7 +238,7 @@ impl Shared {
         let tokens = CacheOptions { observer: Some(counter), ..setup.tokens.clone() };
         let cloud = Cloud::new(
             environment.clone(),
-            Endpoints::default(),
+            setup.clouds.clone(),
             pool.clone(),
             tokens.clone(),
             Arc::clone(&now),

@@ -140,3 +140,12 @@ async fn an_application_shows_its_secret_to_its_authority_alone() {
     assert_eq!(asked[1].line(), "GET /devaccount/data/a.txt");
     assert_eq!(asked[1].header("authorization"), "Bearer entra-token");
 }
+
+#[tokio::test]
+async fn a_token_is_shown_as_it_is() {
+    let server = server().await;
+    let credential = Credential::Bearer("a-token".to_owned());
+    let bucket = open(&server, "", credential).await.unwrap();
+    read(&bucket, "a.txt").await.unwrap();
+    assert_eq!(server.asked()[0].header("authorization"), "Bearer a-token");
+}

@@ -117,3 +117,13 @@ async fn a_key_that_is_none_is_told_without_its_content() {
     let why = open(&server, "data", credential).await.unwrap_err();
     assert!(matches!(why, Error::Options(_)) && !why.to_string().contains("hidden"), "{why}");
 }
+
+#[tokio::test]
+async fn a_token_is_shown_as_it_is() {
+    let server = server().await;
+    let credential = Credential::Bearer("a-token".to_owned());
+    assert_eq!(format!("{credential:?}"), "Bearer(..)");
+    let bucket = open(&server, "data", credential).await.unwrap();
+    bucket.list("", 10).await.unwrap();
+    assert_eq!(server.asked()[0].header("authorization"), "Bearer a-token");
+}

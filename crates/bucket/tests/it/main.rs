@@ -8,6 +8,7 @@
 
 mod azure;
 mod gcs;
+mod real;
 mod s3;
 mod server;
 mod sts;

@@ -23,7 +23,7 @@ async fn objects_are_listed_with_their_etags_and_read() {
     for (key, content) in [("b/c.txt", "two"), ("a.txt", "one"), ("b/d/e.txt", "three")] {
         server.put(key, content.as_bytes()).await;
     }
-    let credential = Credential::Key { id: "id".into(), secret: "secret".into() };
+    let credential = Credential::Key { id: "id".into(), secret: "secret".into(), session: None };
     let bucket = server.bucket("b", credential).await;
     assert_eq!(bucket.exists().await, Ok(true));
     let listed = bucket.list("", 10).await.unwrap();
@@ -79,7 +79,8 @@ async fn more_objects_than_allowed_are_an_error() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_told_without_the_credential() {
     let Some(server) = Server::start().await else { return };
-    let credential = Credential::Key { id: "key-id".into(), secret: "key-secret".into() };
+    let credential =
+        Credential::Key { id: "key-id".into(), secret: "key-secret".into(), session: None };
     let bucket = server.bucket("b", credential).await;
     drop(server);
     let error = bucket.exists().await.unwrap_err();

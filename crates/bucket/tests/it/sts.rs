@@ -6,18 +6,23 @@ use http_client::Pool;
 use crate::{s3::read, stub::Stub};
 
 async fn open(store: &Stub, service: &Stub) -> Result<Bucket, Error> {
+    let credential = Credential::Ldap(Ldap {
+        endpoint: service.url.to_string(),
+        username: "ann".to_owned(),
+        password: "pa&ss".to_owned(),
+        http: http_client::Options::default(),
+    });
+    open_as(store, credential).await
+}
+
+async fn open_as(store: &Stub, credential: Credential) -> Result<Bucket, Error> {
     let options = Options {
         provider: Provider::Generic,
         name: "data".to_owned(),
         endpoint: store.host(),
         region: String::new(),
         insecure: true,
-        credential: Credential::Ldap(Ldap {
-            endpoint: service.url.to_string(),
-            username: "ann".to_owned(),
-            password: "pa&ss".to_owned(),
-            http: http_client::Options::default(),
-        }),
+        credential,
         http: http_client::Options::default(),
         pool: Pool::new("test"),
     };
@@ -68,4 +73,22 @@ async fn a_refusal_is_quoted_without_the_password() {
     let empty = Stub::start(|_| (200, "<Credentials/>".to_owned())).await;
     let why = open(&store, &empty).await.unwrap_err();
     assert_eq!(why, Error::Failed("STS answer has no AccessKeyId".to_owned()));
+}
+
+#[tokio::test]
+async fn keys_of_a_session_sign_requests() {
+    let store = Stub::start(|_| (200, "one".to_owned())).await;
+    let key = |session: Option<&str>| Credential::Key {
+        id: "temp".to_owned(),
+        secret: "s".to_owned(),
+        session: session.map(str::to_owned),
+    };
+    for (session, header) in [(Some("of a role"), "of a role"), (None, "")] {
+        let bucket = open_as(&store, key(session)).await.unwrap();
+        read(&bucket, "a.txt").await.unwrap();
+        let asked = store.asked();
+        assert_eq!(asked[0].header("x-amz-security-token"), header);
+        let signature = asked[0].header("authorization");
+        assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=temp/"), "{signature}");
+    }
 }

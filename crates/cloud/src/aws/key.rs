@@ -44,6 +44,12 @@ impl AwsKey {
         Self(Credentials { key_id, secret, session, expires_at: Timestamp::MAX })
     }
 
+    /// Its id, its secret, and the session it belongs to: for a library that signs by itself.
+    pub fn parts(&self) -> (&str, &str, Option<&str>) {
+        let Credentials { key_id, secret, session, .. } = &self.0;
+        (key_id, secret, session.as_deref())
+    }
+
     /// The headers that a `POST` of `body` needs besides `headers`, all of which are signed
     /// (AWS Signature Version 4).
     pub fn sign(

@@ -1,18 +1,22 @@
 //! From a spec and its Secrets to the way a bucket is spoken to.
 
-use ::bucket::{Azure, Credential, Ldap, Options, Provider};
+use ::bucket::{Credential, Ldap, Options, Provider};
 use access::Reader;
 use api::{
     reason,
     source::{Bucket, BucketProvider, BucketSts, StsProvider},
 };
+use cloud::{AwsKey, Token};
 use controller::secret::Data;
 use http_client::Proxy;
 use kube::ResourceExt as _;
 use url::Url;
 
-use super::denied;
+use super::{azure, denied};
 use crate::source::{Context, condition, pass::Failure};
+
+/// Where keys of AWS come from if the bucket tells no region.
+const REGION: &str = "us-east-1";
 
 /// Reads everything that the spec refers to. Texts are upstream's.
 pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, Failure> {
@@ -20,7 +24,7 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
     let kind = spec.provider.unwrap_or_default();
     let account = spec.service_account_name.as_deref().filter(|it| !it.is_empty());
     if kind != BucketProvider::Generic && account.is_some() {
-        return Err(unsupported_account(context));
+        check_gate(context)?;
     }
     let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
     let reader = context.reader(&namespace, ("Bucket", &name));
@@ -47,14 +51,7 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
     let insecure = spec.insecure.unwrap_or(false);
     // TLS material does not matter where there is no TLS.
     let tls = tls.filter(|_| !insecure && kind != BucketProvider::Gcp);
-    let name = spec.secret_ref.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
-    let credential = match (kind, &data) {
-        (BucketProvider::Generic | BucketProvider::Aws, Some(data)) => keys(name, data)?,
-        (BucketProvider::Gcp, Some(data)) => service_account(name, data)?,
-        (BucketProvider::Azure, Some(data)) => azure(name, data)?,
-        (BucketProvider::Generic, None) => Credential::Anonymous,
-        (_, None) => Credential::Process,
-    };
+    let credential = given(it, data.as_ref(), (&reader, &proxy)).await?;
     let credential = match &spec.sts {
         Some(sts) => of_service(it, sts, (&reader, &proxy, credential)).await?,
         None => credential,
@@ -71,6 +68,25 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
     })
 }
 
+/// As whom: what a Secret says, else an identity of the cloud, else nobody.
+async fn given(
+    it: &Bucket,
+    data: Option<&Data>,
+    (reader, proxy): (&Reader<'_>, &Proxy),
+) -> Result<Credential, Failure> {
+    let kind = it.spec.provider.unwrap_or_default();
+    let name = it.spec.secret_ref.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
+    match (kind, data) {
+        (BucketProvider::Generic | BucketProvider::Aws, Some(data)) => keys(name, data),
+        (BucketProvider::Gcp, Some(data)) => service_account(name, data),
+        (BucketProvider::Azure, Some(data)) => {
+            azure::credential((name, data), (reader.cloud, proxy)).await
+        }
+        (BucketProvider::Generic, None) => Ok(Credential::Anonymous),
+        (_, None) => of_cloud(it, (reader, proxy)).await,
+    }
+}
+
 fn provider(kind: BucketProvider) -> Provider {
     match kind {
         BucketProvider::Generic => Provider::Generic,
@@ -80,16 +96,44 @@ fn provider(kind: BucketProvider) -> Provider {
     }
 }
 
-fn unsupported_account(context: &Context) -> Failure {
+fn check_gate(context: &Context) -> Result<(), Failure> {
     if context.options.object_level_workload_identity {
-        return denied(
-            &"spec.serviceAccountName is not supported for buckets yet; use a Secret, \
-                        or the identity of the controller",
-        );
+        return Ok(());
     }
     let message = "to use spec.serviceAccountName for provider authentication please enable the \
                    ObjectLevelWorkloadIdentity feature gate in the controller";
-    Failure::stall(condition::FETCH_FAILED, reason::FEATURE_GATE_DISABLED, message)
+    Err(Failure::stall(condition::FETCH_FAILED, reason::FEATURE_GATE_DISABLED, message))
+}
+
+/// What the cloud gives out for a ServiceAccount, that of the spec or of the flag; without one it is
+/// the process itself.
+async fn of_cloud(
+    it: &Bucket,
+    (reader, proxy): (&Reader<'_>, &Proxy),
+) -> Result<Credential, Failure> {
+    let account = it.spec.service_account_name.as_deref();
+    if reader.workload.account(account).is_none() {
+        return Ok(Credential::Process);
+    }
+    let region = it.spec.region.as_deref().filter(|it| !it.is_empty()).unwrap_or(REGION);
+    let wanted = match it.spec.provider.unwrap_or_default() {
+        BucketProvider::Generic => return Ok(Credential::Anonymous),
+        BucketProvider::Aws if !AwsKey::is_region(region) => {
+            return Err(denied(&format!("'{region}' is no region of AWS")));
+        }
+        BucketProvider::Aws => (cloud::Provider::Aws, region),
+        BucketProvider::Gcp => (cloud::Provider::Gcp, ""),
+        BucketProvider::Azure => (cloud::Provider::Azure, azure::STORAGE),
+    };
+    let token = reader.token(wanted, (account, proxy)).await;
+    Ok(match token.map_err(|why| denied(&format!("failed to get credentials: {why}")))? {
+        Token::Aws(key) => {
+            let (id, secret, session) = key.parts();
+            let session = session.map(str::to_owned);
+            Credential::Key { id: id.to_owned(), secret: secret.to_owned(), session }
+        }
+        Token::Bearer(bearer) => Credential::Bearer(bearer.token),
+    })
 }
 
 async fn secret(reader: &Reader<'_>, name: &str, what: &str) -> Result<Data, Failure> {
@@ -98,7 +142,8 @@ async fn secret(reader: &Reader<'_>, name: &str, what: &str) -> Result<Data, Fai
     })
 }
 
-fn text(data: &Data, key: &str) -> String {
+/// The text of a key without white space around it; empty if there is none.
+pub(super) fn text(data: &Data, key: &str) -> String {
     data.get(key).map(|it| String::from_utf8_lossy(it).trim().to_owned()).unwrap_or_default()
 }
 
@@ -112,7 +157,7 @@ fn keys(name: &str, data: &Data) -> Result<Credential, Failure> {
     if id.is_empty() || secret.is_empty() {
         return Ok(Credential::Anonymous);
     }
-    Ok(Credential::Key { id, secret })
+    Ok(Credential::Key { id, secret, session: None })
 }
 
 fn service_account(name: &str, data: &Data) -> Result<Credential, Failure> {
@@ -121,32 +166,6 @@ fn service_account(name: &str, data: &Data) -> Result<Credential, Failure> {
         return Err(denied(&format!("invalid '{name}' secret data: {why}")));
     }
     Ok(Credential::ServiceAccount(text(data, "serviceaccount")))
-}
-
-fn azure(name: &str, data: &Data) -> Result<Credential, Failure> {
-    let has = |key: &str| data.contains_key(key);
-    if !["clientId", "accountKey", "sasKey", "authorityHost"].into_iter().any(has) {
-        return Err(denied(&format!(
-            "invalid '{name}' secret data: requires a 'clientId' or 'accountKey' field, a \
-             combination of 'tenantId', 'clientId' and 'clientSecret', or 'tenantId', 'clientId' \
-             and 'clientCertificate'"
-        )));
-    }
-    let (tenant, client) = (text(data, "tenantId"), text(data, "clientId"));
-    if has("tenantId") && has("clientId") && has("clientSecret") {
-        let (secret, authority) = (text(data, "clientSecret"), text(data, "authorityHost"));
-        let credential = Azure::ClientSecret { tenant, client, secret, authority };
-        return Ok(Credential::Azure(credential));
-    }
-    if has("tenantId") && has("clientId") && has("clientCertificate") {
-        return Err(denied(&"'clientCertificate' is not supported yet; use 'clientSecret'"));
-    }
-    Ok(match () {
-        () if has("clientId") => Credential::Azure(Azure::Managed { client }),
-        () if has("accountKey") => Credential::Azure(Azure::AccountKey(text(data, "accountKey"))),
-        () if has("sasKey") => Credential::Azure(Azure::Sas(text(data, "sasKey"))),
-        () => Credential::Process,
-    })
 }
 
 /// The credential of a service for temporary keys.

@@ -9,6 +9,7 @@
 //! Invariants: the revision is that of what was read, also when the bucket changes meanwhile; no key
 //! leads out of the artifact; what does not fit the limits is not read.
 
+mod azure;
 mod credential;
 mod fetch;
 mod report;

@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools names the program that tests run: cosign, which signs artifacts.
+package tools
+
+import _ "github.com/sigstore/cosign/v2/cmd/cosign"
