@@ -8,6 +8,7 @@
 
 mod demo;
 mod election;
+mod example;
 mod helm;
 mod helm_release;
 mod kustomization;
