@@ -178,10 +178,58 @@ fn harmless(mut config: Kubeconfig) -> Kubeconfig {
         user.client_certificate = None;
         user.client_key = None;
         user.token_file = None;
+        // Whom to be there is the spec's to say.
+        user.impersonate = None;
+        user.impersonate_groups = None;
     }
     for cluster in config.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
         cluster.certificate_authority = None;
         cluster.insecure_skip_tls_verify = None;
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2022-24817.
+    #[test]
+    fn kubeconfigs_of_tenants_run_and_read_nothing() {
+        let text = "apiVersion: v1
+kind: Config
+clusters:
+- name: c
+  cluster:
+    server: https://example.com
+    certificate-authority: /etc/passwd
+    certificate-authority-data: Y2E=
+    insecure-skip-tls-verify: true
+users:
+- name: u
+  user:
+    exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, id]}
+    auth-provider: {name: gcp, config: {cmd-path: sh}}
+    client-certificate: /etc/passwd
+    client-key: /etc/passwd
+    tokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
+    token: own
+    as: system:admin
+    as-groups: [system:masters]
+    client-key-data: a2V5
+";
+        let config = harmless(Kubeconfig::from_yaml(text).unwrap());
+        let cluster = config.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(
+            (&cluster.certificate_authority, cluster.insecure_skip_tls_verify),
+            (&None, None)
+        );
+        assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Y2E="));
+        let user = config.auth_infos[0].auth_info.as_ref().unwrap();
+        assert!(user.exec.is_none() && user.auth_provider.is_none());
+        assert_eq!((&user.client_certificate, &user.client_key), (&None, &None));
+        assert_eq!((&user.token_file, &user.impersonate), (&None, &None));
+        assert_eq!(user.impersonate_groups, None);
+        assert!(user.token.is_some() && user.client_key_data.is_some());
+    }
 }

@@ -120,6 +120,56 @@ fn what_leaves_the_tree_is_refused_or_asked() {
     );
 }
 
+/// Every way to name a file, with `PATH` where the name is.
+const FILE_FIELDS: [&str; 26] = [
+    "resources: [PATH]",
+    "components: [PATH]",
+    "generators: [PATH]",
+    "transformers: [PATH]",
+    "validators: [PATH]",
+    "configurations: [PATH]",
+    "crds: [PATH]",
+    "openapi: {path: PATH}",
+    "resources: [own.yaml]\npatches: [{path: PATH}]",
+    "resources: [own.yaml]\npatches: [{path: PATH, target: {kind: Secret}}]",
+    "resources: [own.yaml]\npatchesStrategicMerge: [PATH]",
+    "resources: [own.yaml]\npatchesJson6902: [{path: PATH, target: {version: v1, kind: Pod, name: a}}]",
+    "resources: [own.yaml]\nreplacements: [{path: PATH}]",
+    "configMapGenerator: [{name: a, files: [PATH]}]",
+    "configMapGenerator: [{name: a, files: [key=PATH]}]",
+    "configMapGenerator: [{name: a, envs: [PATH]}]",
+    "configMapGenerator: [{name: a, env: PATH}]",
+    "secretGenerator: [{name: a, files: [PATH]}]",
+    "secretGenerator: [{name: a, envs: [PATH]}]",
+    "secretGenerator: [{name: a, env: PATH}]",
+    "bases: [PATH]",
+    "generators: [\"{apiVersion: builtin, kind: ConfigMapGenerator, metadata: {name: a}, files: [PATH]}\"]",
+    "generators: [\"{apiVersion: builtin, kind: SecretGenerator, metadata: {name: a}, envs: [PATH]}\"]",
+    "resources: [own.yaml]\ntransformers: [\"{apiVersion: builtin, kind: PatchTransformer, metadata: {name: a}, path: PATH}\"]",
+    "resources: [own.yaml]\ntransformers: [\"{apiVersion: builtin, kind: ReplacementTransformer, metadata: {name: a}, replacements: [{path: PATH}]}\"]",
+    "helmCharts: [{name: c, valuesFile: PATH}]",
+];
+
+/// CVE-2022-24877.
+#[test]
+fn no_field_reads_outside_of_its_folder() {
+    let own = "{apiVersion: v1, kind: Pod, metadata: {name: a}}";
+    for field in FILE_FIELDS {
+        for path in ["/etc/token", "../etc/token", "x/../../etc/token", "link"] {
+            let text = field.replace("PATH", path);
+            let mut tree = Memory::of(&[
+                ("a/kustomization.yaml", text.as_str()),
+                ("a/own.yaml", own),
+                ("a/x/y", ""),
+                ("etc/token", "hidden=token"),
+            ]);
+            tree.links.insert("/a/link".to_owned(), "../etc/token".to_owned());
+            let error = tree.build("/a").expect_err(&text).to_string();
+            assert!(!error.contains("hidden"), "{text}: {error}");
+        }
+    }
+}
+
 #[test]
 fn a_remote_base_is_a_question() {
     let mut tree = Memory::of(&[

@@ -332,4 +332,29 @@ mod tests {
         assert_eq!(tree.secure("/artifact/app/up/a.yaml"), "/artifact/app/a.yaml");
         assert_eq!(tree.secure("/artifact"), ROOT);
     }
+
+    /// CVE-2022-24877: kustomize's own limits are off, those of the artifact hold.
+    #[test]
+    fn no_file_of_the_controller_gets_into_a_build() {
+        let (folder, _) = tree();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        fs::write(outside.path(), "hidden=token").unwrap();
+        let outside = outside.path().to_str().unwrap();
+        let link = folder.path().join("app/link");
+        std::os::unix::fs::symlink(outside, &link).unwrap();
+        let up = format!("../../../../../../../../../..{outside}");
+        for path in [outside, &up, "link"] {
+            for field in ["resources: [PATH]", "secretGenerator: [{name: a, files: [PATH]}]"] {
+                let text = field.replace("PATH", path);
+                fs::write(folder.path().join("app/kustomization.yaml"), &text).unwrap();
+                let tree = SourceTree::new(folder.path());
+                let inputs = kustomize::Inputs::new(&tree, kustomize::Budget::default());
+                let options =
+                    kustomize::Options { unrestricted: true, ..kustomize::Options::default() };
+                let built = kustomize::build(&inputs, "/artifact/app", &options);
+                let error = built.map(|it| it.to_yaml()).unwrap_err().to_string();
+                assert!(!error.contains("hidden"), "{text}: {error}");
+            }
+        }
+    }
 }
