@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use kustomize::{Budget, Entry, Inputs, Options, Reorder, Tree};
 use scenarios::{Backend, skipped};
 use serde_json::Value;
 
@@ -26,6 +27,9 @@ pub(super) fn figures(wants: &impl Fn(&str) -> bool, n: Option<usize>) -> Result
     if wants("build-overlays") {
         figures.extend(overlays(n)?);
     }
+    if wants("build-engine") {
+        figures.extend(engine(n)?);
+    }
     if wants("build-references") {
         figures.push(references(n.unwrap_or(RESOURCES))?);
     }
@@ -43,7 +47,7 @@ fn figure(
 }
 
 /// The program to compare with.
-fn kustomize() -> Option<PathBuf> {
+fn program() -> Option<PathBuf> {
     let given = std::env::var_os("KUSTOMIZE").map(PathBuf::from);
     let on_path = || {
         let folders = std::env::var_os("PATH")?;
@@ -56,6 +60,63 @@ fn kustomize() -> Option<PathBuf> {
     found
 }
 
+/// The engine alone, in this process, on trees that make more than 50 resources; against kustomize's
+/// own in a process of its own (`tests/tools/krusty`).
+fn engine(n: Option<usize>) -> Result<Option<Figure>> {
+    let Some(root) = testkit::corpus("kustomize") else { return Ok(None) };
+    let peer = world::cache::folder().map(|it| it.join("krusty-v0.20.1/krusty"));
+    let Some(peer) = peer.filter(|it| it.is_file()) else {
+        skipped("the engine against kustomize's", "krusty, built by `cargo xtask setup`");
+        return Ok(None);
+    };
+    let mut folders = Vec::new();
+    for folder in real(&root)? {
+        if turn(&folder)?.1 > 50 {
+            folders.push(folder);
+        }
+    }
+    folders.truncate(n.unwrap_or(usize::MAX));
+    let mut ours = Duration::ZERO;
+    for folder in &folders {
+        let turns = (0..TIMES).map(|_| Ok(turn(folder)?.0)).collect::<Result<Vec<_>>>()?;
+        ours += turns.into_iter().min().unwrap_or_default();
+    }
+    let output = Command::new(peer).arg(TIMES.to_string()).args(&folders).output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "kustomize's engine fails: {told}");
+    let peer: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+    let ours = ours.as_secs_f64() * 1000.0;
+    Ok(Some(figure(("build-engine", "ms"), (ours, Some(peer)), (0.0, 3.0), folders.len())))
+}
+
+/// One build from the files to the text: how long it takes, and how many resources come out.
+fn turn(folder: &Path) -> Result<(Duration, usize)> {
+    let folder = folder.to_str().context("a path of the corpus is text")?;
+    let started = Instant::now();
+    let inputs = Inputs::new(&Disk, Budget::default());
+    let options = Options { reorder: Reorder::None, ..Options::default() };
+    let text = kustomize::build(&inputs, folder, &options)?.to_yaml()?;
+    Ok((started.elapsed(), text.split("\n---\n").count()))
+}
+
+/// The files of this machine.
+struct Disk;
+
+impl Tree for Disk {
+    fn entry(&self, path: &str) -> Entry {
+        let Ok(kind) = std::fs::symlink_metadata(path) else { return Entry::Missing };
+        if kind.is_symlink() {
+            let target = std::fs::read_link(path).unwrap_or_default();
+            return Entry::Link(target.to_string_lossy().into_owned());
+        }
+        if kind.is_dir() { Entry::Folder } else { Entry::File }
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        std::fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
 fn overlays(n: Option<usize>) -> Result<Option<Figure>> {
     let Some(root) = testkit::corpus("kustomize") else { return Ok(None) };
     let mut folders = real(&root)?;
@@ -65,7 +126,7 @@ fn overlays(n: Option<usize>) -> Result<Option<Figure>> {
         Ok(times.sum::<Result<Duration>>()?.as_secs_f64() * 1000.0)
     };
     let ours = sum(Path::new(env!("CARGO_BIN_EXE_scenarios")), &["kustomize", "build"])?;
-    let peer = kustomize().map(|it| sum(&it, &["build"])).transpose()?;
+    let peer = program().map(|it| sum(&it, &["build"])).transpose()?;
     let alone = 100.0 * f64::from(u32::try_from(folders.len())?);
     Ok(Some(figure(("build-overlays", "ms"), (ours, peer), (alone, 5.0), folders.len())))
 }
@@ -128,7 +189,7 @@ fn references(n: usize) -> Result<Figure> {
     std::fs::write(folder.path().join("kustomization.yaml"), own)?;
     let ours = Path::new(env!("CARGO_BIN_EXE_scenarios"));
     let ours = once(ours, &["kustomize", "build"], folder.path())?.as_secs_f64();
-    let peer = kustomize().map(|it| once(&it, &["build"], folder.path())).transpose()?;
+    let peer = program().map(|it| once(&it, &["build"], folder.path())).transpose()?;
     let peer = peer.map(|it| it.as_secs_f64());
     Ok(figure(("build-references", "s"), (ours, peer), (0.34, 100.0), n))
 }

@@ -86,6 +86,9 @@ async fn main() -> Result<ExitCode> {
             met &= figure.tell();
         }
     }
+    if wants("changed-set") {
+        met &= source::changed_set().await?.tell();
+    }
     if wants("unchanged-poll") || wants("idle-sources") {
         for figure in source::unchanged().await? {
             met &= figure.tell();

@@ -1,7 +1,7 @@
 //! Figures of sources: what fetching, looking again and large things cost.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -115,6 +115,40 @@ pub(super) async fn first_fetch() -> Result<Vec<Figure>> {
     let value = started.elapsed().as_secs_f64();
     let one = Figure { name: "one-file-commit", value, unit, target: 1.0, server, n, peer: None };
     Ok(vec![first, one])
+}
+
+/// Milliseconds until it is known which of many files a commit changed: the fetch into a mirror that
+/// has the commit before, and both trees compared. The slowest of ten.
+pub(super) async fn changed_set() -> Result<Figure> {
+    let n = sized(20_000);
+    let server = git::Server::start(git::Options::default()).await?;
+    let files = (0..n).map(|n| (format!("apps/{}/{n}.yaml", n % 200), format!("n: {n}\n")));
+    let repository = server.create("fleet", "main", files).await?;
+    let folder = tempfile::tempdir()?;
+    let network = ::git::Network::new(::git::Options::default());
+    let mirrors = ::git::Mirrors::open(folder.path(), ::git::Limits::default(), network)?;
+    let remote = ::git::Remote::anonymous(&server.repository_url("fleet"))?;
+    let want = ::git::Want::branch("main");
+    let files = async || {
+        let fetched = mirrors.fetch("bench", &remote, &want).await?;
+        let commit = fetched.commit("refs/heads/main").context("main is there")?;
+        anyhow::Ok(fetched.snapshot(commit).await?.files("").await?)
+    };
+    let mut before = files().await?;
+    let mut slowest: f64 = 0.0;
+    for turn in 0..10 {
+        let path = format!("apps/{turn}/{turn}.yaml");
+        repository.commit("main", [(path.as_str(), "n: other\n")], "one").await?;
+        let started = Instant::now();
+        let after = files().await?;
+        let old: HashSet<_> = before.iter().map(|it| (&it.path, it.id)).collect();
+        let changed: Vec<_> = after.iter().filter(|it| !old.contains(&(&it.path, it.id))).collect();
+        slowest = slowest.max(started.elapsed().as_secs_f64() * 1000.0);
+        ensure!(changed.len() == 1 && changed[0].path == path, "{changed:?} changed");
+        before = after;
+    }
+    let (name, unit, server) = ("changed-set", "ms", Backend::Embedded);
+    Ok(Figure { name, value: slowest, unit, target: 150.0, server, n, peer: None })
 }
 
 async fn request(objects: &Objects, kind: &str, name: &str) -> Result<()> {
