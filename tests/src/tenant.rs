@@ -351,7 +351,10 @@ impl Tenant {
                 said += &it["status"].to_string();
             }
         }
-        for kind in ["OCIRepository", "HelmRepository", "HelmChart", "Bucket"] {
+        for it in self.world.objects.list(KUSTOMIZE, "Kustomization", &self.namespace).await? {
+            said += &it["status"].to_string();
+        }
+        for kind in ["GitRepository", "OCIRepository", "HelmRepository", "HelmChart", "Bucket"] {
             for it in self.world.objects.list(SOURCE, kind, &self.namespace).await? {
                 said += &it["status"].to_string();
             }

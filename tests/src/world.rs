@@ -77,6 +77,8 @@ pub struct Options {
     pub workloads: bool,
     /// What its controllers write.
     pub fault: Fault,
+    /// What comes between everybody and an embedded API server.
+    pub between: fn(axum::Router) -> axum::Router,
 }
 
 impl Default for Options {
@@ -89,6 +91,7 @@ impl Default for Options {
             flags: |_| (),
             workloads: false,
             fault: Fault::default(),
+            between: |router| router,
         }
     }
 }
@@ -141,7 +144,7 @@ impl World {
     pub async fn with(options: Options) -> Result<Self> {
         // A provider that is there already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (server, client) = serve(options.backend, options.workloads).await?;
+        let (server, client) = serve(&options).await?;
         let objects = Objects::new(client.clone());
         for crd in ::api::crd::all() {
             objects.apply_crd(&crd).await?;
@@ -250,7 +253,8 @@ fn files() -> Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-async fn serve(backend: Backend, workloads: bool) -> Result<(Server, Client)> {
+async fn serve(options: &Options) -> Result<(Server, Client)> {
+    let Options { backend, workloads, between, .. } = *options;
     let simulated = |client: &Client, controllers| {
         let options = simulator::Options { controllers, ..simulator::Options::default() };
         workloads.then(|| Simulator::start(client.clone(), options))
@@ -258,7 +262,7 @@ async fn serve(backend: Backend, workloads: bool) -> Result<(Server, Client)> {
     match backend {
         Backend::Embedded => {
             let server = controlplane::Server::open(controlplane::Options::default())?;
-            let client = Client::new(server.router(), "default");
+            let client = Client::new(between(server.router()), "default");
             let simulator = simulated(&client, true);
             Ok((Server::Embedded { _server: server, _simulator: simulator }, client))
         }

@@ -43,12 +43,17 @@ mod promotion;
 mod proposal;
 mod release;
 mod release_kill;
+mod remote;
 mod repository;
 mod runtime;
+mod signature;
 mod source;
+mod source_kill;
+mod source_rule;
 mod statuses;
 mod stock_helm;
 mod tree;
+mod trouble;
 mod upstream_release;
 mod web;
 
@@ -95,6 +100,7 @@ async fn scenarios_hold_on_kubernetes() {
         bucket::ALL,
         generator::ALL,
         source::ALL,
+        source_rule::ALL,
         promotion::ALL,
         kustomization::ALL,
     ]

@@ -67,6 +67,11 @@ impl Web {
         self.content().files.insert(path.to_owned(), bytes.into());
     }
 
+    /// What is at a path.
+    pub(crate) fn file(&self, path: &str) -> Option<Vec<u8>> {
+        self.content().files.get(path).cloned()
+    }
+
     /// From now on answers only those who send this header.
     pub(crate) fn want(&self, authorization: &str) {
         self.content().authorization = Some(authorization.to_owned());
