@@ -152,7 +152,8 @@ async fn azure() -> Result<Url> {
             let bearer =
                 request.headers().get("authorization").is_some_and(|it| it == "Bearer of-reader");
             let properties = "<Last-Modified>Sat, 21 Nov 2026 10:00:00 GMT</Last-Modified>\
-                              <Content-Length>3</Content-Length><Etag>e-1</Etag>";
+                              <Content-Length>3</Content-Length><Content-Type>text/plain</Content-Type>\
+                              <Etag>e-1</Etag>";
             let blob =
                 format!("<Blob><Name>a.txt</Name><Properties>{properties}</Properties></Blob>");
             let list = format!("<EnumerationResults><Blobs>{blob}</Blobs></EnumerationResults>");

@@ -272,7 +272,7 @@ async fn a_version_that_is_pushed_again_is_not_noticed(it: Tenant) -> Result<()>
 }
 
 async fn values_files_are_observed_only_where_some_may_be_missing(it: Tenant) -> Result<()> {
-    charts(&it, &["demo-1.0.0.tgz"]).await?;
+    let _web = charts(&it, &["demo-1.0.0.tgz"]).await?;
     it.create(&chart(&it, &json!({"valuesFiles": ["values.yaml", "extra.yaml"]}))).await?;
     let ready = it.ready(CHART, "demo").await?;
     ensure!(ready["status"]["observedValuesFiles"].is_null(), "{ready}");

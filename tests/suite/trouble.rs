@@ -112,7 +112,7 @@ async fn what_is_in_a_decryption_secret_is_never_run() -> Result<()> {
     let made = folder.path().join("made").display().to_string();
     let script = format!("#!/bin/sh\n$(touch {made})\n`touch {made}`\n; touch {made}\n");
     let spec = json!({"decryption": {"provider": "sops", "secretRef": {"name": "keys"}}});
-    for name in ["a.asc", "b.agekey", "--import.asc", "..agekey"] {
+    for name in ["a.asc", "b.agekey", "--import.asc", ".agekey"] {
         it.secret("keys", &[(name, &script)]).await?;
         if name == "a.asc" {
             begin(&it, &[("a.yaml", config("a", "1"))], &spec).await?;

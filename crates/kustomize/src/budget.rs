@@ -4,11 +4,15 @@ use std::cell::Cell;
 
 use crate::Error;
 
+/// How many nodes aliases may stand for in one build: a few lines of YAML can name billions.
+const COPIES: u64 = 300_000;
+
 /// Limits of one build, and what is used up of them.
 #[derive(Debug)]
 pub struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
+    copies: Cell<u64>,
     depth: usize,
 }
 
@@ -23,7 +27,7 @@ impl Budget {
     /// `steps`: nodes read, copied or compared; `bytes`: of texts read or copied; `depth`: how far
     /// kustomizations may be nested.
     pub fn new(steps: u64, bytes: u64, depth: usize) -> Self {
-        Self { steps: Cell::new(steps), bytes: Cell::new(bytes), depth }
+        Self { steps: Cell::new(steps), bytes: Cell::new(bytes), copies: Cell::new(COPIES), depth }
     }
 
     /// How far kustomizations may be nested.
@@ -37,6 +41,11 @@ impl Budget {
 
     pub(crate) fn steps(&self, count: usize) -> Result<(), Error> {
         take(&self.steps, count, "steps")
+    }
+
+    /// A node that is there because an alias names it.
+    pub(crate) fn copy(&self) -> Result<(), Error> {
+        take(&self.copies, 1, "nodes through YAML aliases")
     }
 
     pub(crate) fn bytes(&self, count: usize) -> Result<(), Error> {

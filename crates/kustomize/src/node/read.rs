@@ -13,15 +13,20 @@ pub(crate) struct Reader<'n, 'b> {
     /// The last node of each name so far.
     anchors: HashMap<&'n str, &'n yaml::Node>,
     depth: usize,
+    /// Within how many aliases this is.
+    aliases: usize,
 }
 
 impl<'n, 'b> Reader<'n, 'b> {
     pub(crate) fn new(budget: &'b Budget) -> Self {
-        Self { budget, anchors: HashMap::new(), depth: 0 }
+        Self { budget, anchors: HashMap::new(), depth: 0, aliases: 0 }
     }
 
     pub(crate) fn node(&mut self, node: &'n yaml::Node) -> Result<Node, Error> {
         self.budget.step()?;
+        if self.aliases > 0 {
+            self.budget.copy()?;
+        }
         self.depth += 1;
         if self.depth > yaml::MAX_DEPTH {
             return Err(Error::Limit("nesting or anchors that contain themselves".to_owned()));
@@ -37,7 +42,10 @@ impl<'n, 'b> Reader<'n, 'b> {
             Content::Mapping { pairs, .. } => self.map(pairs).map(Node::Map),
             Content::Alias(name) => {
                 let target = self.target(name)?;
-                self.node(target)
+                self.aliases += 1;
+                let read = self.node(target);
+                self.aliases -= 1;
+                read
             }
         };
         self.depth -= 1;

@@ -214,6 +214,9 @@ fn work_is_bounded() {
     let inputs = Inputs::new(&tree, Budget::new(1_000_000, 1 << 20, 10));
     let error = build(&inputs, "/", &Options::default()).expect_err("it is too much");
     assert!(matches!(error.root(), Error::Limit(_)), "{error}");
+    // The usual limits hold it, too, long before memory ends.
+    let error = tree.build("/").expect_err("it is too much").to_string();
+    assert!(error.contains("more nodes through YAML aliases than it is given"), "{error}");
 }
 
 proptest! {
