@@ -144,7 +144,8 @@ impl World {
     pub async fn with(options: Options) -> Result<Self> {
         // A provider that is there already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (server, client) = serve(&options).await?;
+        let Options { backend, workloads, between, .. } = options;
+        let (server, client) = serve((backend, workloads), between).await?;
         let objects = Objects::new(client.clone());
         for crd in ::api::crd::all() {
             objects.apply_crd(&crd).await?;
@@ -253,8 +254,10 @@ fn files() -> Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-async fn serve(options: &Options) -> Result<(Server, Client)> {
-    let Options { backend, workloads, between, .. } = *options;
+async fn serve(
+    (backend, workloads): (Backend, bool),
+    between: fn(axum::Router) -> axum::Router,
+) -> Result<(Server, Client)> {
     let simulated = |client: &Client, controllers| {
         let options = simulator::Options { controllers, ..simulator::Options::default() };
         workloads.then(|| Simulator::start(client.clone(), options))
