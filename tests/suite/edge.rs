@@ -36,12 +36,6 @@ fn signoff() -> Value {
     json!({"gates": [{"name": "signoff", "approval": {"min": 1}}]})
 }
 
-async fn version(it: &Tenant, promotion: &Value) -> Result<Value> {
-    let bundle = promotion["spec"]["bundle"].as_str().context("a bundle")?;
-    let bundle = it.get(("Bundle", bundle)).await.context("it is there")?;
-    Ok(bundle["spec"]["version"].clone())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newer_bundle_while_gating_takes_its_place() -> Result<()> {
     let (_clock, it) = timed().await?;

@@ -41,6 +41,7 @@ mod policy;
 mod process;
 mod promotion;
 mod proposal;
+mod refusal;
 mod release;
 mod release_kill;
 mod remote;

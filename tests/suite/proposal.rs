@@ -1,13 +1,19 @@
 //! Pull requests of staged promotion, with a real Gitea.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use scenarios::{Tenant, condition, skipped};
 use serde_json::{Value, json};
 use world::gitea::{OWNER, Server};
 
-use crate::promotion::{file, fleet, promotions, runs, stage, timed};
+use crate::{
+    promotion::{file, fleet, promotions, runs, stage, timed},
+    refusal::{Between, Fault},
+};
 
 /// The repository at the provider.
 const NAME: &str = "fleet";
@@ -18,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 struct Place {
     it: Tenant,
     clock: controller::clock::Manual,
-    gitea: Server,
+    gitea: Arc<Server>,
 }
 
 impl Place {
@@ -37,7 +43,7 @@ impl Place {
         it.secret("git", &[("username", OWNER), ("password", gitea.token())]).await?;
         it.secret("gitea", &[("token", gitea.token())]).await?;
         fleet(&it, stages, &json!({"url": url, "secretRef": {"name": "git"}})).await?;
-        Ok(Some(Self { it, clock, gitea }))
+        Ok(Some(Self { it, clock, gitea: Arc::new(gitea) }))
     }
 
     /// A stage that proposes, and runs something.
@@ -277,5 +283,63 @@ async fn a_stage_merges_once_its_gates_pass() -> Result<()> {
     assert_eq!(place.text("main", "prod/app.yaml").await?, file(it, "prod", "1.1.0"));
     let prod = runs(it, "prod", "1.1.0").await?;
     assert_eq!(condition(&prod, "Ready")["status"], "True");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_answers_badly_gets_no_second_pull_request() -> Result<()> {
+    let test = "a_provider_that_answers_badly_gets_no_second_pull_request";
+    let Some(place) = Place::start(test, &["prod"]).await? else { return Ok(()) };
+    let it = &place.it;
+    let between = Between::start(Arc::clone(&place.gitea)).await?;
+    place
+        .stage("prod", &json!({"merge": "WhenGatesPass", "address": between.url()}), &json!({}))
+        .await?;
+    // Opened, but who asked does not get to know; then asked too much; then merged unseen.
+    between.inject(Fault::new("POST", "/pulls", 500).but_done());
+    between.inject(Fault::new("GET", "/pulls/1", 429));
+    between.inject(Fault::new("GET", "/pulls/1", 502));
+    between.inject(Fault::new("POST", "/pulls/1/merge", 405));
+    between.inject(Fault::new("POST", "/pulls/1/merge", 422));
+    it.release("1.1.0").await?;
+    let promoting = |it: &Value| it["status"]["promotion"].is_string();
+    let prod = it.wait(("Stage", "prod"), "it promotes", promoting).await?;
+    let name = prod["status"]["promotion"].as_str().context("a name")?.to_owned();
+    place.until(&name, "it is done", phase("Succeeded")).await?;
+    runs(it, "prod", "1.1.0").await?;
+    assert_eq!(between.left(), 0);
+    let pulls = format!("repos/{OWNER}/{NAME}/pulls?state=all");
+    let pulls = place.gitea.ask("GET", &pulls, None).await?;
+    assert_eq!(pulls.as_array().context("a list")?.len(), 1, "{pulls:#}");
+    assert_eq!(place.commits().await?, 3);
+    // The merge comes through, and its answer is lost.
+    between.inject(Fault::new("POST", "/pulls/2/merge", 500).but_done());
+    it.release("1.2.0").await?;
+    let next = |it: &Value| it["status"]["promotion"].as_str().is_some_and(|it| it != name);
+    let prod = it.wait(("Stage", "prod"), "it promotes", next).await?;
+    let name = prod["status"]["promotion"].as_str().context("a name")?.to_owned();
+    place.until(&name, "it is done", phase("Succeeded")).await?;
+    assert_eq!(between.left(), 0);
+    assert_eq!(place.text("main", "prod/app.yaml").await?, file(it, "prod", "1.2.0"));
+    assert_eq!(place.commits().await?, 4);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_protected_branch_gets_a_pull_request_instead() -> Result<()> {
+    let test = "a_protected_branch_gets_a_pull_request_instead";
+    let Some(place) = Place::start(test, &["prod"]).await? else { return Ok(()) };
+    let it = &place.it;
+    place.stage("prod", &json!({"mode": "Commit", "fallback": "PullRequest"}), &json!({})).await?;
+    let rule = json!({"branch_name": "main", "rule_name": "main", "enable_push": false});
+    let path = format!("repos/{OWNER}/{NAME}/branch_protections");
+    place.gitea.ask("POST", &path, Some(&rule)).await?;
+    it.release("1.1.0").await?;
+    let (name, number) = place.proposed("prod", "1.1.0").await?;
+    assert_eq!(place.text("main", "prod/app.yaml").await?, file(it, "prod", "1.0.0"));
+    place.merge(number, "merge").await?;
+    place.until(&name, "it is done", phase("Succeeded")).await?;
+    let prod = runs(it, "prod", "1.1.0").await?;
+    assert!(prod["status"]["hold"].is_null(), "{prod:#}");
     Ok(())
 }
