@@ -8,10 +8,13 @@ use clap::Args;
 use super::signal::Signals;
 use crate::{demo::Demo, term::Term};
 
-/// Watch images being scanned, selected, committed and applied, with no cluster and no network
+/// Watch images and releases on their way into Git and through stages, with no cluster and no network
 ///
-/// Starts a control plane, a Git server and a registry on loopback, seeds them, publishes a newer
-/// image while you watch, and checks what the Git server holds in the end.
+/// Starts a control plane, a Git server, a registry and a simulator of workloads on loopback, and seeds
+/// them. First a newer image is published, scanned, selected, committed and applied. Then two releases go
+/// from dev to staging to production, with a soak and the approval of a second person; the second one
+/// crashes in production and is rolled back. Each step is checked against what the Git server and the
+/// control plane hold; the exit code is 1 if something is not as expected.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Leave everything running at the end, and say how to look around

@@ -1,13 +1,19 @@
 //! The demo: a world on loopback, and what happens in it, as it happens.
 
 mod fleet;
+mod release;
+mod shop;
+mod stage;
 mod watch;
 
 use std::{path::Path, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
-use world::{git, registry};
+use world::{
+    git, registry,
+    simulator::{self, Simulator},
+};
 
 use self::watch::Watch;
 use crate::{
@@ -24,6 +30,7 @@ pub(crate) struct Demo {
     git: git::Server,
     registry: registry::Server,
     plane: Embedded,
+    simulator: Simulator,
     // Removed last, after everything that has files in it.
     _scratch: Option<TempDir>,
 }
@@ -33,7 +40,7 @@ const MARK: &str = "demo";
 /// What an earlier demo left in its folder, and what is made anew.
 const REMAINS: [&str; 3] = ["objects", "repositories", "state"];
 /// What else may be in its folder.
-const KEPT: [&str; 5] = [MARK, "artifacts-port", "kubeconfig", "lock", "pki"];
+const KEPT: [&str; 6] = [MARK, "artifacts-port", "kubeconfig", "lock", "pki", "users"];
 
 /// The repository and its branch.
 const REPOSITORY: &str = "fleet";
@@ -58,6 +65,7 @@ impl Demo {
                 registry.publish(image, tag);
             }
         }
+        registry.publish(shop::NAME, shop::FIRST);
         term.done(&format!("registry      {}", registry.host()));
         let options =
             git::Options { dir: Some(directory.path("repositories")), ..git::Options::default() };
@@ -66,17 +74,36 @@ impl Demo {
         term.done(&format!("Git server    {}", git.repository_url(REPOSITORY)));
         let setup = Setup::new(directory.path("state"));
         let address = ([127, 0, 0, 1], 0).into();
-        let mut plane = Embedded::start(directory, address, &[]).await?;
+        let users = [release::ALICE, release::BOB].map(str::to_owned);
+        let mut plane = Embedded::start(directory, address, &users).await?;
         plane.reconcile(&setup).await?;
         term.done(&format!("control plane {}", plane.url));
-        Ok(Self { term, started, git, registry, plane, _scratch: scratch })
+        let simulator = Simulator::start(plane.client.clone(), simulator::Options::default());
+        term.detail("nothing runs: a simulator plays the kubelet and the controllers of workloads");
+        Ok(Self { term, started, git, registry, plane, simulator, _scratch: scratch })
     }
 
-    /// Shows scan, selection, commit and application, twice. Whether the Git server holds what it
-    /// should.
+    /// Shows images on their way into Git and releases on their way to production. Whether Git and
+    /// the control plane hold what they should.
     pub(crate) async fn show(&self) -> Result<bool> {
+        let watch = Watch::start(self.plane.client.clone());
+        let good = self.images(&watch).await? && Box::pin(self.releases(&watch)).await?;
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.term.line("");
+        if good {
+            self.term.done(&format!(
+                "two images scanned, selected, committed and applied; two releases promoted, one of \
+                 them rolled back; in {seconds:.1} s"
+            ));
+        } else {
+            self.term.failed("something is not as expected");
+        }
+        Ok(good)
+    }
+
+    /// Shows scan, selection, commit and application, twice.
+    async fn images(&self, watch: &Watch) -> Result<bool> {
         let client = &self.plane.client;
-        let watch = Watch::start(client.clone());
         let manifests =
             fleet::manifests(&self.registry.host(), &self.git.repository_url(REPOSITORY));
         let manifests = manifest::parse(&manifests, "the demo's manifests")?;
@@ -87,23 +114,23 @@ impl Demo {
             rest.into_iter().partition(|it| it.kind() == Some("Kustomization"));
         let applied = manifest::apply(client, &images).await?.len();
         self.term.title(&format!("{applied} objects are applied: images, policies, a repository"));
-        self.selected(&watch, &fleet::CHOSEN[0]).await?;
+        self.selected(watch, &fleet::CHOSEN[0]).await?;
         self.plane.idle().await;
         self.term.title("An ImageUpdateAutomation is applied");
         manifest::apply(client, &automation).await?;
-        let first = self.committed(&watch, None).await?;
+        let first = self.committed(watch, None).await?;
         self.term.title("A Kustomization is applied");
         watch.request_source(REPOSITORY).await?;
         manifest::apply(client, &kustomization).await?;
-        self.applied(&watch, &fleet::CHOSEN[0]).await?;
+        self.applied(watch, &fleet::CHOSEN[0]).await?;
         let (image, tag) = fleet::NEWER;
         self.term.title(&format!("Somebody publishes {image}:{tag}"));
         self.registry.publish(image, tag);
-        watch.request(image).await?;
-        self.selected(&watch, &[fleet::NEWER]).await?;
-        self.committed(&watch, Some(&first)).await?;
+        watch.request_scan("apps", image).await?;
+        self.selected(watch, &[fleet::NEWER]).await?;
+        self.committed(watch, Some(&first)).await?;
         watch.request_source(REPOSITORY).await?;
-        self.applied(&watch, &[fleet::NEWER]).await?;
+        self.applied(watch, &[fleet::NEWER]).await?;
         self.verdict().await
     }
 
@@ -143,37 +170,35 @@ impl Demo {
         Ok(())
     }
 
-    /// Compares every file on the Git server, byte for byte, and says what came of it.
+    /// Compares what the Git server holds with what it should.
     async fn verdict(&self) -> Result<bool> {
         self.term.title("What the Git server holds");
-        let repository = self.git.repository(REPOSITORY)?;
+        let files = fleet::expected(&self.registry.host(), &fleet::CHOSEN[1]);
+        let mut good = self.compare(REPOSITORY, &files).await?;
+        let commits = self.git.repository(REPOSITORY)?.log(BRANCH).await?.len();
+        if commits != 3 {
+            good = false;
+            self.term.failed(&format!("{commits} commits instead of 3: the first and two updates"));
+        }
+        Ok(good)
+    }
+
+    /// Compares files of a repository byte for byte, and says what came of it.
+    async fn compare(&self, repository: &str, files: &[(String, String)]) -> Result<bool> {
+        let repository = self.git.repository(repository)?;
         let head = repository.head(BRANCH).await?.context("the branch is gone")?;
         let mut good = true;
-        for (path, want) in fleet::expected(&self.registry.host(), &fleet::CHOSEN[1]) {
-            let got = repository.read_file(&head, &path).await?;
+        for (path, want) in files {
+            let got = repository.read_file(&head, path).await?;
             if got.as_deref() == Some(want.as_bytes()) {
                 self.term.done(&format!("{path} is as expected, byte for byte"));
             } else {
                 good = false;
                 self.term.failed(&format!("{path} is not as expected"));
                 let got = String::from_utf8_lossy(got.as_deref().unwrap_or_default()).into_owned();
-                let diff = similar::TextDiff::from_lines(&want, &got);
+                let diff = similar::TextDiff::from_lines(want, &got);
                 self.term.diff(&diff.unified_diff().header("expected", "found").to_string());
             }
-        }
-        let commits = repository.log(BRANCH).await?.len();
-        if commits != 3 {
-            good = false;
-            self.term.failed(&format!("{commits} commits instead of 3: the first and two updates"));
-        }
-        let seconds = self.started.elapsed().as_secs_f64();
-        self.term.line("");
-        if good {
-            self.term.done(&format!(
-                "scan, selection, commit and application, twice, in {seconds:.1} s"
-            ));
-        } else {
-            self.term.failed("the Git server does not hold what was expected");
         }
         Ok(good)
     }
@@ -195,10 +220,16 @@ impl Demo {
         ));
         let url = git.repository_url(REPOSITORY);
         term.command(&format!("git clone {url} && git -C {REPOSITORY} log --patch --max-count 1"));
+        let cluster = format!("--namespace {} --kubeconfig", shop::NAME);
+        let cluster = format!("{cluster} {}", quoted(&plane.kubeconfig));
+        for verb in ["tree", "why production", "history production", "resume production"] {
+            term.command(&format!("sluice promotion {verb} {cluster}"));
+        }
     }
 
     /// Ends everything in order.
     pub(crate) async fn stop(self) {
+        self.simulator.stop().await;
         self.plane.stop().await;
         self.git.stop().await;
     }
@@ -231,11 +262,14 @@ fn clear(directory: &Directory, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The fleet repository.
+/// The repositories.
 async fn seed(git: &git::Server, registry: &str) -> Result<()> {
-    let files = fleet::files(registry).into_iter();
-    let files = files.map(|(path, text)| (path, text.into_bytes()));
-    git.create(REPOSITORY, BRANCH, files).await.context("cannot make the fleet repository")?;
+    let stages = shop::files(registry, [shop::FIRST; 3]);
+    for (name, files) in [(REPOSITORY, fleet::files(registry)), (shop::NAME, stages)] {
+        let files = files.into_iter().map(|(path, text)| (path, text.into_bytes()));
+        let made = git.create(name, BRANCH, files).await;
+        made.with_context(|| format!("cannot make the {name} repository"))?;
+    }
     Ok(())
 }
 

@@ -18,12 +18,13 @@ use policy::{Filter, Order, Rule};
 use serde_json::json;
 
 /// How long one step may take before the demo gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Where the objects are.
 const NAMESPACE: &str = "apps";
 
 /// Looks at the objects of the demo.
 pub(super) struct Watch {
+    client: Client,
     repositories: Api<ImageRepository>,
     policies: Api<ImagePolicy>,
     automations: Api<ImageUpdateAutomation>,
@@ -38,13 +39,15 @@ impl Watch {
             policies: Api::namespaced(client.clone(), NAMESPACE),
             automations: Api::namespaced(client.clone(), NAMESPACE),
             sources: Api::namespaced(client.clone(), NAMESPACE),
-            deployments: Api::namespaced(client, NAMESPACE),
+            deployments: Api::namespaced(client.clone(), NAMESPACE),
+            client,
         }
     }
 
     /// Asks for a scan now, as `flux reconcile image repository` does.
-    pub(super) async fn request(&self, image: &str) -> Result<()> {
-        self.repositories.patch(image, &PatchParams::default(), &now()).await?;
+    pub(super) async fn request_scan(&self, namespace: &str, image: &str) -> Result<()> {
+        let repositories: Api<ImageRepository> = Api::namespaced(self.client.clone(), namespace);
+        repositories.patch(image, &PatchParams::default(), &now()).await?;
         Ok(())
     }
 
@@ -130,7 +133,12 @@ fn now() -> Patch<serde_json::Value> {
     Patch::Merge(json!({"metadata": {"annotations": {meta::REQUESTED_AT: now}}}))
 }
 
-async fn wait<K>(api: &Api<K>, name: &str, holds: impl Fn(Option<&K>) -> bool) -> Result<K>
+/// Waits until an object is as wanted; shows its status if that never comes.
+pub(super) async fn wait<K>(
+    api: &Api<K>,
+    name: &str,
+    holds: impl Fn(Option<&K>) -> bool,
+) -> Result<K>
 where
     K: kube::Resource<DynamicType = ()>
         + Clone
@@ -140,7 +148,8 @@ where
         + Send
         + 'static,
 {
-    let waited = tokio::time::timeout(PATIENCE, await_condition(api.clone(), name, &holds)).await;
+    let waited = Box::pin(await_condition(api.clone(), name, &holds));
+    let waited = tokio::time::timeout(PATIENCE, waited).await;
     let kind = K::kind(&());
     if let Ok(found) = waited {
         return found?.with_context(|| format!("{kind} {name} is gone"));

@@ -14,6 +14,9 @@ fn normal(text: &str) -> String {
         (r"index [0-9a-f]{7}\.\.[0-9a-f]{7}", "index OLD..NEW"),
         (r"committed [0-9a-f]{7}", "committed COMMIT"),
         (r"in \d+\.\d s", "in SECONDS s"),
+        (r"failed after \d+(\.\d+)?m?s", "failed after SECONDS"),
+        (r"main@sha1:[0-9a-f]{40}", "main@sha1:COMMIT"),
+        (r"shop-[a-z2-7]{10}\b", "shop-BUNDLE"),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();
     }
@@ -21,7 +24,7 @@ fn normal(text: &str) -> String {
 }
 
 #[test]
-fn shows_two_commits() {
+fn shows_images_and_releases_on_their_way() {
     let outcome = finish(sluice(&["demo"]));
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{}", outcome.stdout);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/demo.txt");

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Far longer than anything here takes; only a test that fails waits for it.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What a program said and how it ended.
 #[derive(Debug)]

@@ -12,7 +12,9 @@
 //! and load balancers.
 //!
 //! How a Pod behaves is said by the annotation [`BEHAVIOUR`] of the Pod, of one of its owners (a
-//! Deployment, a Job, …) or of its Namespace; the nearest one counts. See [`Behaviour`].
+//! Deployment, a Job, …) or of its Namespace; the nearest one counts. See [`Behaviour`]. With the tag of
+//! the first container's image and a dot before it in the annotation's name, it is for that image only:
+//! `simulator.sluice.dev/behaviour.2.1.0: fail`.
 //!
 //! Invariants:
 //! - Level-triggered: every turn looks at how things are, so that a simulator that starts anew goes

@@ -73,12 +73,13 @@ fn start(pod: &Value) -> Option<Timestamp> {
 /// The behaviour that the Pod, the nearest of its owners or its Namespace asks for.
 fn behaviour(known: &Known, key: &Key, pod: &Value) -> Result<Behaviour, String> {
     let mut at = key.clone();
-    let mut script = script(pod);
+    let tag = tag(pod);
+    let mut script = script(pod, tag);
     let mut object = pod.clone();
     while script.is_none() {
         let Some(owner) = known.controller(&at, &object) else { break };
         let Some(found) = known.get(&owner) else { break };
-        script = self::script(found);
+        script = self::script(found, tag);
         object = Value::clone(found);
         at = owner;
     }
@@ -87,13 +88,46 @@ fn behaviour(known: &Known, key: &Key, pod: &Value) -> Result<Behaviour, String>
         namespace: String::new(),
         name: key.namespace.clone(),
     };
-    let script = script.or_else(|| known.get(&namespace).and_then(|it| self::script(it)));
+    let script = script.or_else(|| known.get(&namespace).and_then(|it| self::script(it, tag)));
     script.map_or_else(
         || Ok(Behaviour::default()),
         |it| it.parse().map_err(|e: super::Error| e.to_string()),
     )
 }
 
-fn script(object: &Value) -> Option<String> {
-    object["metadata"]["annotations"][BEHAVIOUR].as_str().map(ToOwned::to_owned)
+/// The script for an image's tag, or else that for all.
+fn script(object: &Value, tag: Option<&str>) -> Option<String> {
+    let annotations = &object["metadata"]["annotations"];
+    let own = tag.and_then(|tag| annotations[format!("{BEHAVIOUR}.{tag}")].as_str());
+    own.or_else(|| annotations[BEHAVIOUR].as_str()).map(ToOwned::to_owned)
+}
+
+/// The tag of the image of the first container.
+fn tag(pod: &Value) -> Option<&str> {
+    let image = pod["spec"]["containers"][0]["image"].as_str()?;
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    name.rsplit('/').next()?.split_once(':').map(|(_, tag)| tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_may_have_a_script_of_its_own() {
+        let pod = |image: &str| json!({"spec": {"containers": [{"image": image}]}});
+        for (image, want) in [
+            ("localhost:5000/app:2.1.0", Some("2.1.0")),
+            ("app:2.1.0@sha256:11", Some("2.1.0")),
+            ("localhost:5000/app", None),
+        ] {
+            assert_eq!(tag(&pod(image)), want);
+        }
+        let all = json!({"metadata": {"annotations": {
+            BEHAVIOUR: "ready", (format!("{BEHAVIOUR}.2.1.0")): "fail",
+        }}});
+        assert_eq!(script(&all, Some("2.1.0")).as_deref(), Some("fail"));
+        assert_eq!(script(&all, Some("2.0.0")).as_deref(), Some("ready"));
+        assert_eq!(script(&all, None).as_deref(), Some("ready"));
+    }
 }
