@@ -52,6 +52,7 @@ mod documents;
 mod error;
 mod field;
 mod fields;
+pub mod generate;
 mod generator;
 mod gvk;
 mod inputs;

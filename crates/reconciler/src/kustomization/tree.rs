@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::ignore::{self, Rules};
 use artifact::{Algorithm, Digest, tarball};
-use kustomize::{Entry, Tree};
+use kustomize::{Entry, Tree, generate::Listing};
 
 /// Where a build finds the artifact.
 pub(super) const ROOT: &str = "/artifact";
@@ -90,11 +90,6 @@ impl SourceTree {
         Self { folder, root, over, ignored, beside, record }
     }
 
-    /// Whether a path is in the folder.
-    pub(super) fn holds(&self, path: &str) -> bool {
-        path.starts_with(self.root)
-    }
-
     /// Puts a folder beside the artifact; the build finds it at the path that is returned.
     pub(super) fn mount(&mut self, folder: PathBuf) -> String {
         let path = format!("{BESIDE}{}", self.beside.len() + 1);
@@ -161,13 +156,6 @@ impl SourceTree {
     /// Puts a file over what is there. The path begins with where a build finds the folder.
     pub(super) fn put(&mut self, path: String, content: Vec<u8>) {
         self.over.insert(path, content);
-    }
-
-    /// The names in a folder, sorted. A folder that cannot be read has none.
-    pub(super) fn names(&self, folder: &str) -> BTreeSet<String> {
-        let names = self.names_below(folder);
-        self.note(folder, Look::Names, format!("{names:?}").as_bytes());
-        names
     }
 
     /// The names in a folder of the artifact.
@@ -258,6 +246,18 @@ impl Tree for SourceTree {
         let content = self.read_below(path)?;
         self.note(path, Look::Content, &content);
         Ok(content)
+    }
+}
+
+impl Listing for SourceTree {
+    fn names(&self, folder: &str) -> BTreeSet<String> {
+        let names = self.names_below(folder);
+        self.note(folder, Look::Names, format!("{names:?}").as_bytes());
+        names
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        path.starts_with(self.root)
     }
 }
 

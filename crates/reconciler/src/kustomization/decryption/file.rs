@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use kustomize::{Entry, Tree as _};
+use kustomize::{
+    Entry, Tree as _,
+    generate::{NAMES, fields},
+};
 use serde_json::{Map, Value};
 use sops::{Format, Integrity, KeyService, MasterKey};
 use url::Url;
 
 use super::super::build::Halt;
-use super::super::generate::{NAMES, fields};
 use super::super::tree::{ROOT, SourceTree};
 
 /// The most bytes of a file that may be encrypted.
