@@ -40,6 +40,7 @@ mod outside;
 mod pipe;
 mod promote;
 mod provider;
+mod rules;
 mod stage;
 mod store;
 mod tree;
@@ -55,11 +56,16 @@ pub use self::{
     outside::Outside,
     pipe::PipelineReconciler,
     promote::PromotionReconciler,
+    rules::{Refused, Rules, freeze_rules, rules},
     stage::StageReconciler,
 };
 
 /// Name of the controller: event source and field manager.
 pub const CONTROLLER: &str = "promotion-controller";
+
+/// Annotation of Promotions that are made again from their commits: whoever makes them tells their status,
+/// and until then nobody acts on them.
+pub const REBUILT: &str = "promotion.sluice.dev/rebuilt";
 
 /// How the controller behaves.
 #[derive(Debug, Clone, Default)]

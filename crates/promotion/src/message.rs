@@ -11,6 +11,8 @@ const ID: &str = "Promotion-Id";
 pub(crate) struct Message<'a> {
     /// Uid of the promotion.
     pub(crate) uid: &'a str,
+    /// Name of the promotion.
+    pub(crate) name: &'a str,
     pub(crate) pipeline: &'a str,
     /// Namespace and name.
     pub(crate) stage: (&'a str, &'a str),
@@ -64,6 +66,7 @@ impl Message<'_> {
         let (namespace, stage) = self.stage;
         let mut all = vec![
             one(ID, id(self.uid)),
+            one("Promotion-Name", self.name.to_owned()),
             one("Promotion-Stage", format!("{namespace}/{stage}")),
             one("Promotion-Bundle", self.bundle.to_owned()),
         ];
@@ -113,6 +116,7 @@ mod tests {
         let (now, before) = ([part("1.8.3")], [part("1.8.1")]);
         let message = Message {
             uid: "5b0c",
+            name: "shop-prod-k3f7q2m9xa-1",
             pipeline: "shop",
             stage: ("flux-system", "shop-prod"),
             bundle: "shop-k3f7q2m9xa",

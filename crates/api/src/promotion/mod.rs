@@ -43,8 +43,9 @@ pub use pipeline::{
 };
 pub use promotion::{Abort, Approval, Promotion, PromotionKind, PromotionSpec, Rejected};
 pub use promotion_status::{
-    AppliedTarget, CheckedApproval, Commit, GateState, GateStatus, Intent, Phase, Plan, PlanChange,
-    PromotionStatus, PullRequestState, PullRequestStatus, RenderedSummary,
+    AppliedTarget, CheckedApproval, Commit, GateState, GateStatus, Intent, ObjectChange, Phase,
+    Plan, PlanChange, PromotionStatus, PullRequestState, PullRequestStatus, RenderedObject,
+    RenderedSummary,
 };
 pub use push::{MergeMethod, MergePolicy, Push, PushFallback, PushMode};
 pub use stage::{

@@ -236,9 +236,39 @@ pub struct RenderedSummary {
     pub changed: i32,
     /// How many are removed.
     pub removed: i32,
+    /// The objects, as far as there is room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("maxItems" = 64))]
+    pub objects: Vec<RenderedObject>,
     /// Why it is not known, or not all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// An object that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RenderedObject {
+    /// What becomes of it.
+    pub change: ObjectChange,
+    /// Kind, namespace and name.
+    pub object: String,
+    /// What it is made by: kind, namespace and name of a Kustomization or HelmRelease.
+    pub by: String,
+    /// The fields that change, one a line: `path: old -> new`, or a sign before those that come or go.
+    /// Values of Secrets are masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
+/// What becomes of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ObjectChange {
+    /// It comes.
+    Added,
+    /// It changes.
+    Changed,
+    /// It goes.
+    Removed,
 }
 
 /// What is about to be pushed.

@@ -138,9 +138,15 @@ impl Run<'_> {
         let plan = self.planned(&head).await?;
         self.plan = Some(judged(&plan));
         let base = head.commit_id().to_string();
-        let kept = self.status.plan.as_ref().filter(|it| it.base == base);
-        let computed_at = kept.and_then(|it| it.computed_at.clone());
-        self.status.plan = Some(shown(&plan, base, computed_at.unwrap_or_else(|| time(now))));
+        let kept = self.status.plan.take().filter(|it| it.base == base);
+        let computed_at = kept.as_ref().and_then(|it| it.computed_at.clone());
+        let mut new = shown(&plan, base, computed_at.unwrap_or_else(|| time(now)));
+        let same = kept.filter(|it| it.changes == new.changes && it.total == new.total);
+        new.rendered = match same.and_then(|it| it.rendered) {
+            Some(known) => Some(known),
+            None => Some(self.rendered(&head, plan).await?),
+        };
+        self.status.plan = Some(new);
         Ok(())
     }
 

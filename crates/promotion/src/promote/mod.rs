@@ -2,6 +2,7 @@
 
 mod act;
 mod facts;
+mod render;
 mod report;
 mod request;
 mod write;
@@ -13,7 +14,7 @@ use api::{
     promotion::{Bundle, Phase, Pipeline, Promotion, PromotionKind, PromotionStatus, Stage},
     source::GitRepository,
 };
-use controller::{Event, Host, Reconcile, Reference, Report, Stop, Turn, Watch};
+use controller::{Event, Host, Next, Reconcile, Reference, Report, Stop, Turn, Verdict, Watch};
 use kube::ResourceExt as _;
 use pipeline::{
     gate::Answer,
@@ -22,7 +23,7 @@ use pipeline::{
 };
 
 use crate::{
-    CONTROLLER, Context, branch, guard, ledger,
+    CONTROLLER, Context, REBUILT, branch, guard, ledger,
     pipe::{self, park},
     stage::{self, config::Config},
     store::Stores,
@@ -94,7 +95,7 @@ impl PromotionReconciler {
         let leaves = found.metadata.deletion_timestamp.is_some();
         let read = || {
             let pipe = stage::pipeline(&found, &self.stores)?;
-            let config = stage::config::read(&found, &pipe, &self.context)?;
+            let config = stage::config::read(&found, &pipe, &self.context.gates)?;
             Ok((pipe, config))
         };
         let (pipe, config) = match read() {
@@ -241,6 +242,9 @@ impl Reconcile for PromotionReconciler {
         if status.phase.unwrap_or_default().is_terminal() {
             return Ok(report::ended(status));
         }
+        if it.annotations().contains_key(REBUILT) && status.phase.is_none() {
+            return Ok(Report::new(status, Verdict::Pending { next: Next::Idle }));
+        }
         self.run(it, turn).await
     }
 
@@ -345,7 +349,7 @@ impl Reconcile for PromotionReconciler {
 }
 
 /// When a promotion that waits runs again.
-pub(crate) fn again(run: &Run<'_>, wait: &Wait, now: jiff::Timestamp) -> controller::Next {
+pub(crate) fn again(run: &Run<'_>, wait: &Wait, now: jiff::Timestamp) -> Next {
     park(run.wake_on.clone(), wait.until.filter(|at| *at > now), pipe::INTERVAL, now)
 }
 

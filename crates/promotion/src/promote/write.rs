@@ -262,6 +262,7 @@ impl Run<'_> {
         let kind = format!("{:?}", self.it.spec.kind);
         let message = message::Message {
             uid: &self.it.uid().unwrap_or_default(),
+            name: &self.it.name_any(),
             pipeline: &about.pipe.name_any(),
             stage: (&namespace, &self.it.spec.stage),
             bundle: &self.it.spec.bundle,

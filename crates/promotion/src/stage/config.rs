@@ -16,7 +16,12 @@ use pipeline::{
 };
 use serde_json::Value;
 
-use crate::{Context, deploy, freeze::span, gate, gate::Named, ledger, pipe};
+use crate::{
+    deploy,
+    freeze::span,
+    gate::{self, Gates, Named},
+    ledger, pipe,
+};
 
 /// How long a deployment may take, unless the stage says it.
 const TIMEOUT: SignedDuration = SignedDuration::from_mins(15);
@@ -39,7 +44,7 @@ pub(crate) struct Config {
 ///
 /// # Errors
 /// A stall that says what cannot be right, or is not there yet.
-pub(crate) fn read(it: &Stage, pipe: &Pipeline, context: &Context) -> Result<Config, Stop> {
+pub(crate) fn read(it: &Stage, pipe: &Pipeline, adapters: &Gates) -> Result<Config, Stop> {
     let spec = &it.spec;
     refuse_unsupported(it)?;
     pipe::refuse_git(pipe)?;
@@ -71,8 +76,8 @@ pub(crate) fn read(it: &Stage, pipe: &Pipeline, context: &Context) -> Result<Con
         current: it.status.as_ref().and_then(|it| it.current.as_ref()).map(|it| it.bundle.clone()),
         order: ledger::order(&pipe.spec),
     };
-    let gates = gate::resolve(&spec.gates, pipe, &context.gates)?;
-    let verify = gate::resolve(&spec.verify, pipe, &context.gates)?;
+    let gates = gate::resolve(&spec.gates, pipe, adapters)?;
+    let verify = gate::resolve(&spec.verify, pipe, adapters)?;
     check_statuses(&gates, &verify, &pushes)?;
     let timeout = spec.deploy.as_ref().and_then(|it| it.timeout.as_ref());
     Ok(Config {

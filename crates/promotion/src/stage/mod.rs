@@ -63,7 +63,7 @@ impl StageReconciler {
 
     fn view(&self, it: &Stage, now: Timestamp) -> Result<View, Stop> {
         let pipe = pipeline(it, &self.stores)?;
-        let config = config::read(it, &pipe, &self.context)?;
+        let config = config::read(it, &pipe, &self.context.gates)?;
         neighbour::check(it, &pipe, &self.stores)?;
         let bundles =
             ledger::bundles(&self.stores, &it.namespace().unwrap_or_default(), &pipe.name_any());

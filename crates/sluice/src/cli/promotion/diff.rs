@@ -1,7 +1,7 @@
 //! `sluice promotion diff`.
 
 use anyhow::{Result, bail};
-use api::promotion::Plan;
+use api::promotion::{ObjectChange, Plan, RenderedSummary};
 use clap::Args;
 use kube::ResourceExt as _;
 
@@ -11,7 +11,12 @@ use crate::{
     term::{Colour, Term},
 };
 
-/// Show what a promotion changes in Git
+/// Show what a promotion changes in Git, and among the objects that Kustomizations make of it
+///
+/// The plan is made before anything is written, on the head of the branch. Kustomizations are built as
+/// they are and as they would be; variables stay as they are written, values of Secrets are masked, and
+/// charts that are not in the repository are named only. `sluice promotion promote STAGE --dry-run` makes
+/// a plan and nothing else.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Name of a promotion, or of a stage for what is under way there
@@ -51,10 +56,28 @@ fn show(term: Term, plan: &Plan) {
         term.line(&format!("and {} more", total - plan.changes.len()));
     }
     if let Some(rendered) = &plan.rendered {
-        let message = rendered.message.clone().unwrap_or_default();
-        term.line(&format!(
-            "objects: {} added, {} changed, {} removed  {message}",
-            rendered.added, rendered.changed, rendered.removed
-        ));
+        objects(term, rendered);
+    }
+}
+
+/// What becomes of the objects that are applied.
+fn objects(term: Term, rendered: &RenderedSummary) {
+    term.line(&format!(
+        "objects: {} added, {} changed, {} removed",
+        rendered.added, rendered.changed, rendered.removed
+    ));
+    for it in &rendered.objects {
+        let (mark, colour) = match it.change {
+            ObjectChange::Added => ("+", Colour::Green),
+            ObjectChange::Changed => ("±", Colour::Yellow),
+            ObjectChange::Removed => ("-", Colour::Red),
+        };
+        term.coloured(colour, &format!("{mark} {}  by {}", it.object, it.by));
+        for field in &it.fields {
+            term.line(&format!("    {field}"));
+        }
+    }
+    if let Some(message) = &rendered.message {
+        term.line(&format!("not all of it: {message}"));
     }
 }
