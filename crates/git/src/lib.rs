@@ -66,6 +66,6 @@ pub use network::{Network, Options};
 pub use push::{Expected, Outcome, Push, Pushed, Refspec, Update};
 pub use remote::{Address, Auth, Remote, Scheme, SshAuth};
 pub use signer::Signer;
-pub use snapshot::{Entry, Mode, Scan, Snapshot};
+pub use snapshot::{Entry, Logged, Mode, Scan, Snapshot};
 pub use submodule::Submodule;
 pub use verify::{Signed, Tag, Trust};

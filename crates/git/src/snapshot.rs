@@ -49,6 +49,17 @@ pub struct Entry {
     pub id: Id,
 }
 
+/// One commit of a [`Snapshot::log`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its id.
+    pub id: Id,
+    /// When it was committed, in seconds since 1970 (UTC).
+    pub committed: i64,
+    /// Its message.
+    pub message: String,
+}
+
 /// What a [`Snapshot::scan`] found.
 #[derive(Clone, Debug)]
 pub struct Scan<T> {
@@ -145,6 +156,15 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Option<Vec<(Id, String)>>, Error> {
         self.read(move |this, repository| since(this, repository, ancestor, limit)).await
+    }
+
+    /// The commits up to this one, the newest first, as far as the history is here; `None` when there are
+    /// more than `limit`.
+    ///
+    /// # Errors
+    /// The mirror is damaged.
+    pub async fn log(&self, limit: usize) -> Result<Option<Vec<Logged>>, Error> {
+        self.read(move |this, repository| log(this, repository, limit)).await
     }
 
     /// All files below the folder (or the one file) `under`, in path order. `under` cannot leave the
@@ -441,5 +461,36 @@ fn since(
             }
         }
     }
+    Ok(Some(found))
+}
+
+fn log(
+    this: &Snapshot,
+    repository: &gix::Repository,
+    limit: usize,
+) -> Result<Option<Vec<Logged>>, Error> {
+    let mut seen = HashSet::from([this.commit.raw()]);
+    let mut waiting = VecDeque::from([this.commit.raw()]);
+    let mut found = Vec::new();
+    while let Some(id) = waiting.pop_front() {
+        let damaged = || this.generation.damaged(Id::new(id));
+        let Some(object) = repository.try_find_object(id).map_err(|_| damaged())? else { continue };
+        if found.len() == limit {
+            return Ok(None);
+        }
+        let commit = object.try_into_commit().map_err(|_| damaged())?;
+        found.push(Logged {
+            id: Id::new(id),
+            committed: commit.time().map_err(|_| damaged())?.seconds,
+            message: commit.message_raw_sloppy().to_str_lossy().into_owned(),
+        });
+        for parent in commit.parent_ids() {
+            if seen.insert(parent.detach()) {
+                waiting.push_back(parent.detach());
+            }
+        }
+    }
+    // One line of history comes in its order already; of two, each commit is where its time is.
+    found.sort_by_key(|it| std::cmp::Reverse(it.committed));
     Ok(Some(found))
 }

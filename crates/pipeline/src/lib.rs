@@ -43,6 +43,7 @@ pub mod graph;
 pub mod path;
 pub mod promotion;
 pub mod request;
+pub mod simulation;
 pub mod stage;
 pub mod value;
 pub mod window;

@@ -89,10 +89,7 @@ impl Checkout {
     /// # Errors
     /// The mirror is damaged.
     pub async fn signed(&self) -> Result<Signed, Error> {
-        let id = self.commit();
-        let raw = object(&self.snapshot, id).await?;
-        let (signature, payload) = split_commit(&raw);
-        Ok(Signed { what: "commit", signature, payload })
+        self.snapshot.signed(self.commit()).await
     }
 
     /// The tag it was found by; none if that was no tag.
@@ -110,6 +107,18 @@ impl Checkout {
         let raw = object(&self.snapshot, found.id).await?;
         let (signature, payload) = split_tag(&raw);
         Ok(Some(Tag { name, object: Some((found.id, Signed { what: "tag", signature, payload })) }))
+    }
+}
+
+impl Snapshot {
+    /// A commit before this one, or this one, and its signature.
+    ///
+    /// # Errors
+    /// The mirror is damaged, or does not have the commit.
+    pub async fn signed(&self, commit: Id) -> Result<Signed, Error> {
+        let raw = object(self, commit).await?;
+        let (signature, payload) = split_commit(&raw);
+        Ok(Signed { what: "commit", signature, payload })
     }
 }
 

@@ -63,6 +63,14 @@ impl Access {
         Client::try_from(config).context("cannot use the kubeconfig")
     }
 
+    /// A client for the cluster that acts as `user`, with `groups` besides those the user has anyway.
+    pub(super) async fn client_as(&self, user: &str, groups: Vec<String>) -> Result<Client> {
+        let mut config = self.config().await?;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups).filter(|groups| !groups.is_empty());
+        Client::try_from(config).context("cannot use the kubeconfig")
+    }
+
     async fn config(&self) -> Result<Config> {
         let options =
             KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };

@@ -17,6 +17,7 @@ mod manual;
 mod plane;
 mod program;
 mod promotion;
+mod rebuild;
 mod role;
 mod run;
 mod up;

@@ -190,3 +190,69 @@ async fn stages_are_held_rolled_back_and_frozen() {
     let machine: Value = serde_json::from_str(&machine).unwrap();
     assert_eq!(machine["items"].as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn what_cannot_work_is_told_before_it_is_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = |name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: promotion.sluice.dev/v1alpha1\nkind: Stage\n\
+             metadata: {{name: {name}}}\nspec: {{pipelineRef: {{name: shop}}, {spec}}}\n"
+        )
+    };
+    let pipeline = |name: &str| {
+        format!(
+            "---\napiVersion: promotion.sluice.dev/v1alpha1\nkind: Pipeline\nmetadata: {{name: {name}}}\n\
+             spec: {{components: [{{name: api, imagePolicyRef: {{name: api}}}}], git: {{sourceRef: \
+             {{kind: GitRepository, name: fleet}}, commit: {{author: {{email: b@x}}}}}}}}\n"
+        )
+    };
+    let other = stage("far", "edit: {paths: [far]}").replace("name: shop", "name: other");
+    let bad = [
+        pipeline("shop"),
+        pipeline("other"),
+        stage("a", "from: [{stage: b}], edit: {paths: [a]}"),
+        stage("b", "from: [{stage: a}], edit: {paths: [b]}"),
+        stage("c", "from: [{stage: nobody}], edit: {paths: [x]}"),
+        stage("d", "edit: {paths: [x/y]}, drift: Heal"),
+        stage("e", "from: [{stage: far}], edit: {paths: [e]}"),
+        other,
+        "---\napiVersion: promotion.sluice.dev/v1alpha1\nkind: Stage\nmetadata: {name: lost}\n\
+         spec: {pipelineRef: {name: nowhere}}\n"
+            .to_owned(),
+    ];
+    std::fs::write(folder.path().join("bad.yaml"), bad.concat()).unwrap();
+    let marked = "image: x/api:1 # {\"$imagepolicy\": \"flux-system:api\"}\n";
+    for place in ["a", "nowhere"] {
+        std::fs::create_dir_all(folder.path().join("fleet").join(place)).unwrap();
+        std::fs::write(folder.path().join("fleet").join(place).join("app.yaml"), marked).unwrap();
+    }
+    let lint = |arguments: &[&str]| {
+        let mut command = sluice(&[&["promotion", "lint"], arguments].concat());
+        command.current_dir(folder.path());
+        finish(command)
+    };
+    let outcome = lint(&["bad.yaml", "--repository", "fleet"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for want in [
+        "in a circle",
+        "comes from stage 'nobody', which does not exist",
+        "path 'x' overlaps with 'x/y' of stage 'd'",
+        "import the other one by a component with stageRef",
+        "NotImplemented: drift: Heal",
+        "Pipeline nowhere is not here",
+        "ImagePolicy flux-system/api is not here",
+        "nowhere/app.yaml:1",
+    ] {
+        assert!(outcome.stdout.contains(want), "{want}:\n{}", outcome.stdout);
+    }
+    let machine = lint(&["bad.yaml", "-o", "json"]);
+    let machine: Value = serde_json::from_str(&machine.stdout).unwrap();
+    assert_eq!(machine["findings"][0]["level"], "error");
+    let good = pipeline("shop") + &stage("a", "edit: {paths: [a]}");
+    std::fs::write(folder.path().join("good.yaml"), good).unwrap();
+    std::fs::remove_dir_all(folder.path().join("fleet/nowhere")).unwrap();
+    let outcome = lint(&["good.yaml", "--repository", "fleet"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.contains("0 errors"), "{outcome:?}");
+}

@@ -3,7 +3,10 @@
 use anyhow::{Context as _, Result, bail};
 use api::{
     meta::LocalObjectReference,
-    promotion::{Bundle, BundleComponent, BundleSpec, PIPELINE, Pipeline},
+    promotion::{
+        Bundle, BundleComponent, BundleSpec, ChartValue, GitValue, ImageValue, OciValue, PIPELINE,
+        Pipeline,
+    },
 };
 use clap::{Args, Subcommand};
 use kube::{ResourceExt as _, api::ObjectMeta};
@@ -71,8 +74,26 @@ pub(super) async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+/// A value as a bundle has it.
+pub(super) fn component(part: &Part) -> BundleComponent {
+    let mut it = BundleComponent { name: part.component.clone(), ..BundleComponent::default() };
+    match part.value.clone() {
+        Value::Image { name, tag, digest } => {
+            it.image = Some(ImageValue { name, tag, digest, ..ImageValue::default() });
+        }
+        Value::Chart { url, name, version, digest } => {
+            it.chart = Some(ChartValue { url, name, version, digest });
+        }
+        Value::Oci { url, tag, digest } => it.oci = Some(OciValue { url, tag, digest }),
+        Value::Git { url, tag, commit } => {
+            it.git = Some(GitValue { url, tag, commit, ..GitValue::default() });
+        }
+    }
+    it
+}
+
 /// What a component's value is named by.
-fn part(it: &BundleComponent) -> Result<Part> {
+pub(super) fn part(it: &BundleComponent) -> Result<Part> {
     let value = if let Some(image) = &it.image {
         let (name, tag, digest) = (image.name.clone(), image.tag.clone(), image.digest.clone());
         Value::Image { name, tag, digest }

@@ -31,10 +31,21 @@ enum What {
     Bundles,
 }
 
+/// A form for machines.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     Json,
     Yaml,
+}
+
+impl Output {
+    /// A value in this form.
+    pub(super) fn text(self, value: &serde_json::Value) -> Result<String> {
+        match self {
+            Self::Json => Ok(serde_json::to_string_pretty(value)?),
+            Self::Yaml => Ok(yaml::json_to_yaml(&value.to_string())?),
+        }
+    }
 }
 
 type Row = Vec<String>;
@@ -75,8 +86,7 @@ where
     let items = list.with_context(|| format!("cannot read the {}s", K::kind(&())))?.items;
     let machine = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     let text = match output {
-        Some(Output::Json) => serde_json::to_string_pretty(&machine)?,
-        Some(Output::Yaml) => yaml::json_to_yaml(&machine.to_string())?,
+        Some(output) => output.text(&machine)?,
         None => table(head, &items.iter().map(row).collect::<Vec<_>>()),
     };
     Term::detect().line(text.trim_end());

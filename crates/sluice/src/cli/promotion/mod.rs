@@ -6,9 +6,14 @@ mod decide;
 mod diff;
 mod freeze;
 mod get;
+mod given;
 mod history;
+mod lint;
+mod migrate;
 mod place;
 mod promote;
+mod rebuild;
+mod simulate;
 mod tree;
 mod why;
 
@@ -48,6 +53,10 @@ enum Verb {
     Unfreeze(freeze::Unfreeze),
     History(history::Arguments),
     Bundle(bundle::Arguments),
+    Simulate(simulate::Arguments),
+    Lint(lint::Arguments),
+    Rebuild(rebuild::Arguments),
+    Migrate(migrate::Arguments),
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -67,6 +76,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Unfreeze(it) => freeze::unfreeze(it).await,
         Verb::History(it) => history::run(it).await,
         Verb::Bundle(it) => bundle::run(it).await,
+        Verb::Simulate(it) => simulate::run(it).await,
+        Verb::Lint(it) => return lint::run(it).await,
+        Verb::Rebuild(it) => rebuild::run(it).await,
+        Verb::Migrate(it) => migrate::run(&it),
     }?;
     Ok(ExitCode::SUCCESS)
 }

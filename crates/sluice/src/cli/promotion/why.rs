@@ -190,4 +190,131 @@ mod tests {
              next possible change: 2026-09-04T14:00:00Z (in 14h)"
         );
     }
+
+    fn stage(spec: &serde_json::Value, status: &serde_json::Value) -> Stage {
+        let mut all = json!({"pipelineRef": {"name": "shop"}, "promote": "Auto"});
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            all[key] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "promotion.sluice.dev/v1alpha1", "kind": "Stage",
+            "metadata": {"name": "prod"}, "spec": all, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn said(spec: &serde_json::Value, status: &serde_json::Value) -> String {
+        let stage = stage(spec, status);
+        let now = "2026-09-04T00:00:00Z".parse().unwrap();
+        told(&stage, &stage.status.clone().unwrap_or_default(), None, now)
+    }
+
+    #[test]
+    fn what_keeps_a_stage_from_starting_is_said() {
+        let candidate = |why: &str| json!({"candidate": {"bundle": "b", "blockedBy": why}});
+        let condition = |kind: &str, message: &str| {
+            json!({"conditions": [{"type": kind, "status": "True", "reason": kind, "message": message,
+                                   "lastTransitionTime": "2026-09-01T00:00:00Z"}]})
+        };
+        for (spec, status, want) in [
+            (
+                json!({}),
+                candidate("not verified in staging yet"),
+                "waits for not verified in staging",
+            ),
+            (
+                json!({}),
+                candidate("soaks in staging until 04:00"),
+                "waits for soaks in staging until",
+            ),
+            (json!({}), candidate("rejected by alice"), "waits for rejected by alice"),
+            (json!({}), candidate("failed in this stage before"), "waits for failed in this stage"),
+            (
+                json!({}),
+                candidate("not available: digest is gone"),
+                "waits for not available: digest",
+            ),
+            (json!({"promote": "Manual"}), candidate(""), "`sluice promotion promote prod`"),
+            (json!({"suspend": true}), json!({}), "suspended  spec.suspend is set"),
+            (json!({}), condition("Frozen", "year-end: holidays"), "frozen     year-end: holidays"),
+            (
+                json!({}),
+                condition("Drifted", "somebody changed it"),
+                "drifted    somebody changed it",
+            ),
+            (
+                json!({}),
+                condition("Stalled", "a circle: a -> b -> a"),
+                "stalled    a circle: a -> b",
+            ),
+            (json!({}), json!({}), "none: nothing newer may come here yet"),
+        ] {
+            let text = said(&spec, &status);
+            assert!(text.contains(want), "{want}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_promotion_waits_for_is_said_for_each_kind_of_gate() {
+        let now = "2026-09-04T00:00:00Z".parse().unwrap();
+        for (kind, state, message, mark) in [
+            ("implicit", "Pending", "soaks in staging until 04:00", "wait"),
+            ("health", "Pending", "stage 'staging' is not healthy", "wait"),
+            ("window", "Pending", "window shut; opens 09:00", "wait"),
+            ("cel", "Pending", "does not hold: bundle.version != '2'", "wait"),
+            ("approval", "Pending", "1 of 2; alice; needs 1 more with verb approve", "wait"),
+            ("commitStatus", "Pending", "build is pending", "wait"),
+            ("http", "Error", "the server answers 500", "error"),
+            ("metric", "Failed", "result 7.5", "fail"),
+            ("job", "Pending", "Job smoke runs", "wait"),
+            ("approval", "Bypassed", "skipped by bob", "skip"),
+            ("window", "Passed", "open; shuts 16:00", "ok"),
+        ] {
+            let promotion: Promotion = serde_json::from_value(json!({
+                "apiVersion": "promotion.sluice.dev/v1alpha1", "kind": "Promotion",
+                "metadata": {"name": "p"},
+                "spec": {"stage": "prod", "bundle": "b", "kind": "Auto"},
+                "status": {"phase": "Gating", "message": format!("gate: {message}"), "gates": [
+                    {"name": "gate", "type": kind, "state": state, "message": message,
+                     "nextCheck": "2026-09-04T04:00:00Z"}]},
+            }))
+            .unwrap();
+            let stage = stage(&json!({}), &json!({}));
+            let text = told(&stage, &StageStatus::default(), Some(&promotion), now);
+            let want = format!("  {mark:<5} gate         {message} (in 4h)");
+            assert!(text.contains(&want), "{want}:\n{text}");
+            assert!(text.contains("promoting  b  Gating (Auto, p)"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_says_what_does_not_run_it_yet() {
+        let promotion: Promotion = serde_json::from_value(json!({
+            "apiVersion": "promotion.sluice.dev/v1alpha1", "kind": "Promotion",
+            "metadata": {"name": "p"},
+            "spec": {"stage": "prod", "bundle": "b", "kind": "Manual"},
+            "status": {
+                "phase": "Deploying",
+                "deploy": [
+                    {"target": "Kustomization/a/web", "ready": true},
+                    {"target": "Kustomization/a/api", "ready": false, "message": "runs main@sha1:1"}],
+                "verify": [{"name": "errors", "type": "metric", "state": "Pending",
+                            "message": "3 of 10"}],
+                "pullRequest": {"number": 7, "branch": "promotion/p", "state": "Open",
+                                "url": "https://git.example.com/x/pulls/7"},
+            },
+        }))
+        .unwrap();
+        let stage = stage(&json!({}), &json!({}));
+        let now = "2026-09-04T00:00:00Z".parse().unwrap();
+        let text = told(&stage, &StageStatus::default(), Some(&promotion), now);
+        for want in [
+            "ok    Kustomization/a/web",
+            "wait  Kustomization/a/api  runs main@sha1:1",
+            "pull request https://git.example.com/x/pulls/7 is Open",
+            "wait  errors       3 of 10",
+        ] {
+            assert!(text.contains(want), "{want}:\n{text}");
+        }
+    }
 }
