@@ -12,6 +12,7 @@ use crate::automation::read;
 
 scenarios! {
     a_bundle_is_committed_and_seen_to_run,
+    a_plan_shows_files_and_objects_without_secrets,
     what_is_not_there_yet_is_refused_by_name,
     stages_in_a_circle_and_with_common_files_stall,
 }
@@ -139,6 +140,67 @@ async fn a_bundle_is_committed_and_seen_to_run(it: Tenant) -> Result<()> {
     it.event("Promotion", name, "PromotionCommitted").await?;
     it.event("Promotion", name, "PromotionSucceeded").await?;
     it.event("Pipeline", "shop", "BundleCreated").await?;
+    Ok(())
+}
+
+async fn a_plan_shows_files_and_objects_without_secrets(it: Tenant) -> Result<()> {
+    let marker = format!("# {{\"$imagepolicy\": \"{}:app:tag\"}}", it.namespace);
+    let head = |version: &str, kind: &str, name: &str| {
+        let namespace = &it.namespace;
+        format!(
+            "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+        )
+    };
+    let secret = head("v1", "Secret", "login");
+    let secret = format!("{secret}stringData:\n  password: hunter2\n  tag: 1.0.0 {marker}\n");
+    let release = head("helm.toolkit.fluxcd.io/v2", "HelmRelease", "web");
+    let release = format!(
+        "{release}spec:\n  interval: 1h\n  chart:\n    spec:\n      chart: charts/web\n      \
+         sourceRef: {{kind: GitRepository, name: fleet}}\n  values:\n    tag: 1.0.0 {marker}\n"
+    );
+    let other = head("helm.toolkit.fluxcd.io/v2", "HelmRelease", "far");
+    let other = format!(
+        "{other}spec:\n  interval: 1h\n  suspend: true\n  chart:\n    spec:\n      chart: far\n      \
+         sourceRef: {{kind: HelmRepository, name: far}}\n  values:\n    tag: 1.0.0 {marker}\n"
+    );
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n\
+                    data: {runs: {{ .Values.tag | quote }}}\n";
+    let repository = shop(&it, &["dev"]).await?;
+    let files = [
+        ("dev/secret.yaml", secret.as_str()),
+        ("dev/release.yaml", release.as_str()),
+        ("dev/other.yaml", other.as_str()),
+        ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+        ("charts/web/templates/map.yaml", template),
+    ];
+    repository.commit("main", files, "more").await?;
+    it.request("GitRepository", "fleet").await?;
+    it.create(&stage("dev", &json!({}))).await?;
+    it.wait(("Stage", "dev"), "it runs something", |it| it["status"]["current"].is_object())
+        .await?;
+    it.release("1.1.0").await?;
+    let dev = runs(&it, "dev", "1.1.0").await?;
+    let name = dev["status"]["current"]["promotion"].as_str().context("a promotion")?;
+    let promotion = it.get(("Promotion", name)).await.context("it is there")?;
+    let plan = &promotion["status"]["plan"];
+    assert_eq!(plan["total"], 4, "{plan:#}");
+    let rendered = &plan["rendered"];
+    let fields = |object: &str, by: &str| {
+        let all = rendered["objects"].as_array().into_iter().flatten();
+        let mut found = all.filter(|it| it["object"] == object && it["by"] == by);
+        found.next().map(|it| it["fields"].clone()).unwrap_or_default()
+    };
+    let (namespace, by) = (&it.namespace, format!("Kustomization/{}/dev", it.namespace));
+    let told = json!(["data.tag: 1.0.0 -> 1.1.0"]);
+    assert_eq!(fields(&format!("ConfigMap/{namespace}/dev"), &by), told, "{plan:#}");
+    let masked = json!(["stringData.tag: *** (before) -> *** (after)"]);
+    assert_eq!(fields(&format!("Secret/{namespace}/login"), &by), masked, "{plan:#}");
+    let contents =
+        fields(&format!("ConfigMap/{namespace}/web"), &format!("HelmRelease/{namespace}/web"));
+    assert_eq!(contents, json!(["data.runs: 1.0.0 -> 1.1.0"]), "{plan:#}");
+    let message = rendered["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("its chart comes from HelmRepository"), "{plan:#}");
+    ensure!(!plan.to_string().contains("hunter2"), "a secret is in {plan:#}");
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod build;
 mod chart;
 mod kustomization;
 mod process;
+mod promotion;
 mod release;
 mod source;
 
@@ -96,6 +97,11 @@ async fn main() -> Result<ExitCode> {
     }
     if wants("index-memory") {
         met &= source::index_memory().await?.tell();
+    }
+    if wants("promotion-storm") || wants("promotion-idle-looks") {
+        for figure in promotion::storm().await? {
+            met &= figure.tell();
+        }
     }
     for backend in Backend::available("figures") {
         if wants("oci-ready") {

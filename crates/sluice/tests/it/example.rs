@@ -152,6 +152,18 @@ fn a_fleet_becomes_ready() {
 }
 
 #[test]
+fn stages_become_ready() {
+    shows(
+        "promotion",
+        &[
+            "✔ Kustomization/flux-system/shop-prod: Applied revision: main@sha1:",
+            "✔ Pipeline/flux-system/shop: ",
+            "✔ Stage/flux-system/shop-prod: runs 1.8.1",
+        ],
+    );
+}
+
+#[test]
 fn every_example_is_run() {
     let main = include_str!("example.rs");
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
