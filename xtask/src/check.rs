@@ -11,7 +11,7 @@ use crate::{
 
 /// Sets up and checks everything; `full` adds what takes long.
 pub(crate) fn run(full: bool) -> Result<()> {
-    setup::run()?;
+    setup::run(full)?;
     lints()?;
     tests()?;
     documentation()?;

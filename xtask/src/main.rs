@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 
 fn dispatch(verb: &Verb) -> Result<()> {
     match verb {
-        Verb::Setup => setup::run(),
+        Verb::Setup => setup::run(true),
         Verb::Test { full } => check::run(*full),
         Verb::Tidy => tidy::run(),
         Verb::Codegen => codegen::write(),

@@ -10,10 +10,10 @@ use crate::{
     tool::{self, PACKAGES, Package, SCRIPTS, SERVERS, Script, Server},
 };
 
-/// Looks for everything, gets what is missing.
-pub(crate) fn run() -> Result<()> {
+/// Looks for everything, gets what is missing; `long` adds what only the long run builds.
+pub(crate) fn run(long: bool) -> Result<()> {
     packages()?;
-    servers();
+    servers(long);
     scripts();
     Ok(())
 }
@@ -71,8 +71,8 @@ impl Drop for Policy {
     }
 }
 
-fn servers() {
-    for server in &SERVERS {
+fn servers(long: bool) {
+    for server in SERVERS.iter().filter(|it| long || !it.long) {
         let absent: Vec<_> =
             server.programs.iter().filter(|(_, name)| !is_there(server, name)).collect();
         if absent.is_empty() {

@@ -45,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) data: &'static [&'static str],
     /// What is skipped without it.
     pub(crate) needed_for: &'static str,
+    /// Built for the long run only: it takes long itself, for little.
+    pub(crate) long: bool,
 }
 
 /// The servers, the quick ones first.
@@ -57,6 +59,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "buckets on an S3 server",
+        long: false,
     },
     Server {
         module: "fakegcs",
@@ -66,6 +69,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "buckets on a server of Google's kind",
+        long: false,
     },
     Server {
         module: "krusty",
@@ -75,6 +79,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "figures of the kustomize engine beside kustomize's own",
+        long: true,
     },
     Server {
         module: "notation",
@@ -84,6 +89,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "verifying what notation signs",
+        long: false,
     },
     Server {
         module: "etcd",
@@ -93,6 +99,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "tests on a real API server",
+        long: false,
     },
     Server {
         module: "kubernetes",
@@ -109,6 +116,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "tests on a real API server",
+        long: false,
     },
     Server {
         module: "helm",
@@ -118,6 +126,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "stock helm on our releases, and figures against it",
+        long: false,
     },
     Server {
         module: "gitea",
@@ -127,6 +136,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "sqlite sqlite_unlock_notify",
         data: &["options", "public", "templates"],
         needed_for: "pull requests and commit statuses on a real forge",
+        long: false,
     },
     Server {
         module: "cosign2",
@@ -136,6 +146,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "verifying what cosign 2 signs",
+        long: true,
     },
     Server {
         module: "cosign3",
@@ -145,6 +156,7 @@ pub(crate) const SERVERS: [Server; 10] = [
         tags: "",
         data: &[],
         needed_for: "verifying what cosign 3 signs",
+        long: true,
     },
 ];
 
