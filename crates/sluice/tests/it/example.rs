@@ -152,6 +152,18 @@ fn a_fleet_becomes_ready() {
 }
 
 #[test]
+fn releases_become_ready() {
+    shows(
+        "helm",
+        &[
+            "✔ HelmChart/apps/apps-frontend: packaged 'podinfo' chart with version '1.0.0+",
+            "✔ HelmRelease/apps/backend: Helm install succeeded for release apps/backend.v1",
+            "✔ HelmRelease/apps/frontend: Helm test succeeded for release apps/frontend.v1",
+        ],
+    );
+}
+
+#[test]
 fn stages_become_ready() {
     shows(
         "promotion",
