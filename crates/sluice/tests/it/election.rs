@@ -63,7 +63,7 @@ async fn leases_are_taken_in_one_order() {
     let sources = "GitRepository,OCIRepository,HelmRepository,HelmChart,Bucket,ArtifactGenerator";
     let applied = "Kustomization,HelmRelease";
     let images = "ImageRepository,ImagePolicy,ImageUpdateAutomation";
-    let staged = "Pipeline,Bundle,Stage,Promotion";
+    let staged = "Pipeline,Bundle,Freeze,Stage,Promotion";
     assert_eq!(kinds, format!("{sources},{applied},{images},{staged}"));
     let led = all.running.seen("\"msg\":\"leading\"");
     let roles = [SOURCE, WATCHER, KUSTOMIZE, HELM, REFLECTOR, AUTOMATION, PROMOTION];

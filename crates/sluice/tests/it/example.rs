@@ -156,7 +156,7 @@ fn releases_become_ready() {
     shows(
         "helm",
         &[
-            "✔ HelmChart/apps/apps-frontend: packaged 'podinfo' chart with version '1.0.0+",
+            "✔ GitRepository/apps/fleet: stored artifact for revision 'main@sha1:",
             "✔ HelmRelease/apps/backend: Helm install succeeded for release apps/backend.v1",
             "✔ HelmRelease/apps/frontend: Helm test succeeded for release apps/frontend.v1",
         ],

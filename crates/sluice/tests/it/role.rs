@@ -106,7 +106,7 @@ async fn every_role_has_its_lease_and_its_kinds() {
         (REFLECTOR, "ImageRepository,ImagePolicy"),
         ("image-automation-controller", "ImageUpdateAutomation"),
         ("source-watcher", "ArtifactGenerator"),
-        ("promotion-controller", "Pipeline,Bundle,Stage,Promotion"),
+        ("promotion-controller", "Pipeline,Bundle,Freeze,Stage,Promotion"),
     ] {
         let mut replica = Replica::play(role, &plane.kubeconfig, "default", &[]);
         assert_eq!(replica.log("leading")["lease"], format!("{role}-leader-election"));
