@@ -161,10 +161,13 @@ async fn stages_are_held_rolled_back_and_frozen() {
     let shop = Shop::open();
     shop.said(&["hold", "prod", "--reason", "fair"]);
     shop.said(&["resume", "prod"]);
+    let verified = shop.said(&["verify", "prod"]);
+    assert!(verified.contains("1.0 (shop-a) is verified once more in prod"), "{verified}");
     let prod = shop.api("Stage").await.get("prod").await.unwrap();
     let annotations = prod.metadata.annotations.unwrap();
     assert!(annotations["promotion.sluice.dev/hold"].starts_with("fair (admin, "));
     assert!(annotations.contains_key("promotion.sluice.dev/resumeAt"));
+    assert!(annotations.contains_key("promotion.sluice.dev/verifyAt"));
 
     let back = shop.said(&["rollback", "prod"]);
     assert!(back.contains("of 0.9 (shop-0) to prod"), "{back}");

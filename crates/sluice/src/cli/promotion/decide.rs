@@ -1,12 +1,12 @@
-//! `sluice promotion hold` and `resume`.
+//! `sluice promotion hold`, `resume` and `verify`.
 
-use anyhow::Result;
-use api::promotion::{HOLD, RESUME_AT, Stage};
+use anyhow::{Result, anyhow};
+use api::promotion::{HOLD, RESUME_AT, Stage, VERIFY_AT};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::place::Place;
+use super::place::{Place, shown};
 use crate::{cli::cluster, term::Term};
 
 /// Start nothing by itself in a stage, until it is resumed
@@ -30,6 +30,18 @@ pub(super) struct Resume {
     cluster: cluster::Arguments,
 }
 
+/// Verify once more what a stage runs
+///
+/// Nothing is written and no gate is asked, but it must be healthy as long as ever and pass what the stage
+/// verifies. What fails is not verified any more: stages that it feeds do not get it.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Name of the stage
+    stage: String,
+    #[command(flatten)]
+    cluster: cluster::Arguments,
+}
+
 pub(super) async fn hold(arguments: Hold) -> Result<()> {
     let place = Place::of(&arguments.cluster).await?;
     let (who, _) = place.asker().await?;
@@ -45,6 +57,18 @@ pub(super) async fn resume(arguments: Resume) -> Result<()> {
     let place = Place::of(&arguments.cluster).await?;
     note(&place, &arguments.stage, RESUME_AT, &Timestamp::now().to_string()).await?;
     Term::detect().done(&format!("{} goes on", arguments.stage));
+    Ok(())
+}
+
+pub(super) async fn verify(arguments: Verify) -> Result<()> {
+    let place = Place::of(&arguments.cluster).await?;
+    let name = &arguments.stage;
+    let status = place.stage(name).await?.status.unwrap_or_default();
+    let runs = status.current.ok_or_else(|| anyhow!("{name} runs nothing yet"))?;
+    note(&place, name, VERIFY_AT, &Timestamp::now().to_string()).await?;
+    let runs = shown(runs.version.as_deref(), &runs.bundle);
+    let after = status.promotion.map(|it| format!(", after {it}")).unwrap_or_default();
+    Term::detect().done(&format!("{runs} is verified once more in {name}{after}"));
     Ok(())
 }
 
