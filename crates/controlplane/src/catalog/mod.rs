@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub(crate) use builtin::{AGE_COLUMN, NAME_COLUMN, token_request};
-pub(crate) use custom::{establish, set_condition};
+pub(crate) use custom::{establish, set_condition, stored_versions};
 
 use crate::fields;
 use crate::schema::Schema;

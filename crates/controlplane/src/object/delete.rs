@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Target, Write, form, kind, meta, namespace, now};
 use crate::admission::Operation;
 use crate::api::Api;
-use crate::catalog::{DEFINITIONS, NAMESPACES};
+use crate::catalog::{DEFINITIONS, NAMESPACES, set_condition};
 use crate::fields;
 use crate::status::{About, Refused, Served};
 use crate::store::{self, Draft, Object, Refusal};
@@ -70,8 +70,11 @@ impl Api {
                 return Ok(Deleted::Going(live));
             };
             if options.dry_run {
-                let gone = change.delete || matches!(step, Step::End(_));
-                return Ok(if gone { Deleted::Gone(live) } else { Deleted::Going(live) });
+                if change.delete || matches!(step, Step::End(_)) {
+                    return Ok(Deleted::Gone(live));
+                }
+                let going = change.draft.seal(live.revision);
+                return Ok(Deleted::Going(Arc::new(going)));
             }
             let delete = change.delete;
             match self.store.commit(change).await {
@@ -269,6 +272,20 @@ fn step(target: &Target, live: &Value, options: &DeleteOptions) -> Step {
             metadata.shift_remove("deletionGracePeriodSeconds");
         }
         new["status"]["phase"] = json!("Terminating");
+    }
+    if target.resource.is(DEFINITIONS) && is_alive(live) {
+        if let Some(metadata) = new["metadata"].as_object_mut() {
+            metadata.shift_remove("deletionGracePeriodSeconds");
+            metadata.insert("generation".to_owned(), live["metadata"]["generation"].clone());
+        }
+        let pending = json!({
+            "type": "Terminating",
+            "status": "True",
+            "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will \
+                        begin soon",
+        });
+        set_condition(&mut new["status"], pending, &now());
     }
     if *live == new { Step::Wait } else { Step::Mark(new) }
 }

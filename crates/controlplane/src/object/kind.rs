@@ -6,6 +6,7 @@ use super::{Target, now, text, workload};
 use crate::admission;
 use crate::api::Api;
 use crate::catalog::{self, DEFINITIONS, NAMESPACES, Resource};
+use crate::fields;
 use crate::schema::{FieldError, Schema};
 
 /// Resources whose built-in strategy counts generations.
@@ -208,7 +209,19 @@ fn establish(api: &Api, target: &Target, object: &mut Value) {
                 && (names.iter().any(|n| *n == name) || r.short_names.iter().any(|n| n == name))
         })
     };
+    catalog::stored_versions(object);
+    let old = object.clone();
     catalog::establish(object, &now(), taken);
+    if *object != old {
+        let how = fields::Update {
+            manager: "kube-apiserver",
+            api_version: &target.resource.stored_as,
+            subresource: "status",
+            reset: &[],
+            now: jiff::Timestamp::now(),
+        };
+        fields::update(Some(&old), object, &target.resource.fields, &how);
+    }
 }
 
 fn validate_definition(object: &Value, old: Option<&Value>) -> Vec<FieldError> {

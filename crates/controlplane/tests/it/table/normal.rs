@@ -97,7 +97,8 @@ impl Normal {
         }
         if let Some(entries) = members.get_mut("managedFields").and_then(Value::as_array_mut) {
             // Their order depends on times.
-            entries.sort_by_key(Value::to_string);
+            let names = ["manager", "operation", "subresource", "apiVersion"];
+            entries.sort_by_key(|entry| (names.map(|it| entry[it].to_string()), sorted(entry)));
         }
     }
 
@@ -162,6 +163,17 @@ fn ages(rows: &mut Value) {
                 *cell = json!("<age>");
             }
         }
+    }
+}
+
+/// As text, whatever the order of its members.
+fn sorted(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let pairs = members.iter().map(|(name, member)| (name, sorted(member)));
+            format!("{:?}", pairs.collect::<std::collections::BTreeMap<_, _>>())
+        }
+        other => other.to_string(),
     }
 }
 
