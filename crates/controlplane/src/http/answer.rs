@@ -26,6 +26,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<u64>,
     /// Whether it depends on what the client accepts.
     pub(super) varies: bool,
+    /// Whether it says that it depends on the encodings that the client accepts, even if it does not.
+    pub(super) packs: bool,
 }
 
 impl Answer {
@@ -38,6 +40,7 @@ impl Answer {
             content_type: "application/json",
             retry_after: None,
             varies: false,
+            packs: false,
         }
     }
 
@@ -80,6 +83,8 @@ impl Answer {
         out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
         if zip {
             out.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if zip || self.packs {
             out.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         }
         if self.varies {

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::{Accept, negotiate};
@@ -131,13 +130,15 @@ impl Call<'_> {
             Route::Other(segments) if is_below_api(&index, segments) => {
                 return Err(Refused::unserved());
             }
-            Route::Other(segments) => self.openapi(&index, segments)?,
+            Route::Other(segments) => {
+                return Ok(self.openapi(&index, segments)?.unwrap_or_else(not_a_page));
+            }
             Route::Resource(_) => None,
         };
         Ok(found.map_or_else(not_a_page, |document| Answer::value(&document)))
     }
 
-    fn openapi(&self, index: &Index, segments: &[String]) -> Served<Option<Value>> {
+    fn openapi(&self, index: &Index, segments: &[String]) -> Served<Option<Answer>> {
         let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
         let document = match parts.as_slice() {
             ["openapi", "v2"] => Some(openapi::document_v2(index)),
@@ -146,10 +147,14 @@ impl Call<'_> {
             ["openapi", "v3", "apis", group, version] => openapi::document(index, group, version),
             _ => None,
         };
-        if document.is_some() {
-            negotiate(self.headers)?;
-        }
-        Ok(document)
+        let Some(document) = document else { return Ok(None) };
+        negotiate(self.headers)?;
+        let answer = Answer::value(&document);
+        Ok(Some(Answer {
+            varies: parts.len() != 2 || parts[1] == "v2",
+            packs: parts[1] == "v2",
+            ..answer
+        }))
     }
 
     async fn resource(

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use sha2::Digest;
 
+use self::builtin::Library;
 use crate::catalog::Index;
 use crate::discovery::RELEASE;
 
@@ -38,11 +39,13 @@ pub(crate) fn document(index: &Index, group: &str, version: &str) -> Option<Valu
     if !index.serves(group, version) {
         return None;
     }
+    let mut components = BTreeMap::new();
+    schemas(index, (group, version), &Library::open(), COMPONENTS, &mut components);
     Some(json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": RELEASE.2},
         "paths": path::paths(index, group, version, COMPONENTS),
-        "components": {"schemas": schemas(index, group, version, COMPONENTS)},
+        "components": {"schemas": components},
     }))
 }
 
@@ -50,10 +53,11 @@ pub(crate) fn document(index: &Index, group: &str, version: &str) -> Option<Valu
 pub(crate) fn document_v2(index: &Index) -> Value {
     let mut paths = Map::new();
     let mut definitions = BTreeMap::new();
+    let library = Library::open();
     for (group, versions) in &index.groups {
         for version in versions {
             paths.extend(path::paths(index, group, version, DEFINITIONS));
-            definitions.extend(schemas(index, group, version, DEFINITIONS));
+            schemas(index, (group, version), &library, DEFINITIONS, &mut definitions);
         }
     }
     json!({
@@ -64,8 +68,15 @@ pub(crate) fn document_v2(index: &Index) -> Value {
     })
 }
 
-fn schemas(index: &Index, group: &str, version: &str, home: &str) -> BTreeMap<String, Value> {
-    let mut schemas = BTreeMap::new();
+/// Adds the schemas of one version of a group.
+fn schemas(
+    index: &Index,
+    (group, version): (&str, &str),
+    library: &Library,
+    home: &str,
+    schemas: &mut BTreeMap<String, Value>,
+) {
+    library.add_common(home, schemas);
     for resource in index.of(group, version) {
         match resource.custom() {
             Some(custom) => {
@@ -73,12 +84,11 @@ fn schemas(index: &Index, group: &str, version: &str, home: &str) -> BTreeMap<St
                     schema_name(group, version, &resource.kind),
                     custom::schema(resource, custom, home),
                 );
-                builtin::add("meta.v1.ObjectMeta", home, &mut schemas);
+                library.add(&builtin::full_name("meta.v1.ObjectMeta"), home, schemas);
             }
-            None => builtin::add_kind(resource, home, &mut schemas),
+            None => library.add_kind(resource, home, schemas),
         }
     }
-    schemas
 }
 
 /// The name of the schema of a kind.
@@ -99,6 +109,7 @@ fn name(group: &str, version: &str) -> String {
 fn hash(index: &Index, group: &str, version: &str) -> String {
     let mut hash = sha2::Sha256::new();
     hash.update(RELEASE.2);
+    hash.update(builtin::size().to_le_bytes());
     for resource in index.of(group, version) {
         hash.update(&resource.plural);
         if let Some(custom) = resource.custom() {

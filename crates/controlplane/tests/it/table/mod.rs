@@ -12,6 +12,7 @@
 
 mod backend;
 mod normal;
+mod openapi;
 mod replay;
 mod run;
 mod scenario;
