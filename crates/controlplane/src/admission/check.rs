@@ -3,7 +3,7 @@
 use kube_cel::cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use serde_json::{Value, json};
 
-use crate::schema::{FieldError, TYPES, parse_expression};
+use crate::schema::{FieldError, NAMESPACES, TYPES, parse_expression};
 
 /// What expressions may name.
 const NAMES: &[&str] =
@@ -68,10 +68,6 @@ impl Check {
         }
     }
 }
-
-/// Namespaces of functions, which look like variables.
-const NAMESPACES: &[&str] =
-    &["sets", "math", "optional", "format", "base64", "cel", "ip", "cidr", "lists", "strings"];
 
 /// The names that an expression takes from outside: not those that a macro binds for its body.
 fn free<'e>(it: &'e IdedExpr, bound: &mut Vec<&'e str>, found: &mut Vec<&'e str>) {

@@ -1,9 +1,9 @@
 //! What expressions see.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use kube_cel::cel::common::ast::IdedExpr;
 use kube_cel::cel::objects::{Key, Map};
 use kube_cel::cel::{Context, ExecutionError, Value as Cel};
 use serde_json::{Value, json};
@@ -59,31 +59,34 @@ fn shown(namespace: &Value) -> Value {
     json!({"metadata": metadata, "spec": namespace["spec"], "status": namespace["status"]})
 }
 
-/// Whether an expression may be started, given the longest list that it sees.
-pub(super) fn is_affordable(expression: &IdedExpr, longest: u64) -> bool {
-    schema::is_affordable(expression, longest)
-}
-
-/// The variables of a policy.
-#[derive(Default)]
+/// The variables of a policy, and what its expressions may still cost.
 pub(super) struct Variables {
     values: BTreeMap<String, Cel>,
     errors: BTreeMap<String, String>,
-    /// The length of the longest list that expressions see.
-    pub(super) longest: u64,
+    budget: Cell<u64>,
 }
 
 impl Variables {
+    /// None, for expressions that may cost as much.
+    pub(super) fn none(budget: u64) -> Self {
+        let (values, errors) = (BTreeMap::new(), BTreeMap::new());
+        Self { values, errors, budget: Cell::new(budget) }
+    }
+
+    /// Takes from the budget, if there is as much in it.
+    pub(super) fn pay(&self, cost: u64) -> bool {
+        let left = self.budget.get().checked_sub(cost);
+        self.budget.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
     /// Evaluates all; one that fails only matters to those who ask for it.
     pub(super) fn evaluate(all: &[(String, Expression)], context: &Context<'_>) -> Self {
-        let mut known = Self::default();
+        let mut known = Self::none(schema::CEL_BUDGET);
         for (name, expression) in all {
             let mut inner = context.new_inner_scope();
             inner.add_variable_from_value("variables", known.value());
-            let found = match &expression.compiled {
-                Ok(compiled) => inner.resolve(compiled).map_err(|error| known.explain(&error)),
-                Err(why) => Err(why.clone()),
-            };
+            let found = expression.resolve(&inner, &known);
             match found {
                 Ok(value) => drop(known.values.insert(name.clone(), value)),
                 Err(why) => {

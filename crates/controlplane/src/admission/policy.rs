@@ -6,10 +6,15 @@ use serde_json::Value;
 
 use super::context::{self, Variables};
 use super::matching::Constraints;
-use crate::schema::{failure_text, parse_expression};
+use crate::schema::{Meter, SPENT, failure_text, parse_expression};
 
 /// The longest text of a message expression that is told.
 const MAX_MESSAGE: usize = 5 << 10;
+
+/// What the match conditions of a policy may cost together.
+pub(super) const CONDITIONS_BUDGET: u64 = 2_500_000;
+const TOO_COSTLY: &str = "validation failed due to running out of cost budget, no further \
+                          validation rules will be run";
 
 /// A `ValidatingAdmissionPolicy`.
 pub(super) struct Policy {
@@ -80,12 +85,25 @@ impl Expression {
 
     /// The value, or why there is none.
     pub(super) fn evaluate(&self, context: &Context<'_>, known: &Variables) -> Result<Cel, String> {
-        let told = |why: String| format!("expression '{}' resulted in error: {why}", self.source);
-        let compiled = self.compiled.as_ref().map_err(|why| told(why.clone()))?;
-        if !context::is_affordable(compiled, known.longest) {
-            return Err("validation failed due to running out of cost budget, no further validation rules will be run".to_owned());
+        let told = |why: String| match why.as_str() {
+            TOO_COSTLY => why,
+            _ => format!("expression '{}' resulted in error: {why}", self.source),
+        };
+        self.resolve(context, known).map_err(told)
+    }
+
+    /// The value, or the bare reason why there is none.
+    pub(super) fn resolve(&self, context: &Context<'_>, known: &Variables) -> Result<Cel, String> {
+        let compiled = self.compiled.as_ref().map_err(Clone::clone)?;
+        let mut meter = Meter::new(context, Vec::new());
+        let outcome = meter.evaluate(compiled);
+        if !known.pay(meter.cost()) {
+            return Err(TOO_COSTLY.to_owned());
         }
-        context.resolve(compiled).map_err(|error| told(known.explain(&error)))
+        if meter.is_spent() {
+            return Err(SPENT.to_owned());
+        }
+        outcome.map_err(|error| known.explain(&error))
     }
 }
 
@@ -136,7 +154,7 @@ impl Policy {
     pub(super) fn validate(&self, base: &Context<'_>, params: &Value) -> Vec<Verdict> {
         let mut context = base.new_inner_scope();
         context.add_variable_from_value("params", context::value(params));
-        let none = Variables::default();
+        let none = Variables::none(CONDITIONS_BUDGET);
         match self.applies(&context, &none) {
             Ok(true) => {}
             Ok(false) => return Vec::new(),

@@ -1,10 +1,9 @@
 //! Running CEL rules.
 //!
-//! The evaluator recurses with the expression and has no cost limit of its own. Rules therefore
-//! run on a thread with a large stack, and loops over lists that are too long are not started.
+//! The evaluator recurses with the expression, so rules run on a thread with a large stack. What they
+//! cost is counted, each on its own and all of an object together.
 
 use kube_cel::KubeCelExt as _;
-use kube_cel::cel::common::ast::IdedExpr;
 use kube_cel::cel::extractors::This;
 use kube_cel::cel::functions::string;
 use kube_cel::cel::objects::ValueType;
@@ -13,16 +12,14 @@ use serde_json::Value;
 
 use super::convert;
 use super::correlate::{Correlated, find_item};
+use super::cost;
 use super::error::{FieldError, Path};
 use super::go;
-use super::infer::{self, TYPES};
+use super::infer::TYPES;
+use super::meter::Meter;
 use super::node::{Additional, Kind, Node};
-use super::rule::{Rule, Shape};
+use super::rule::Rule;
 
-/// How many steps the nested loops of one rule may take.
-const MAX_STEPS: u64 = 1_000_000;
-/// How often a text or list may double inside of a rule's loops.
-const MAX_GROWTH: u32 = 24;
 /// How long the text of a message expression may be.
 const MAX_MESSAGE: usize = 5 << 10;
 /// Enough for the deepest expression that is accepted, in debug builds too. Only what is used of
@@ -45,7 +42,8 @@ pub(crate) fn on_large_stack<T: Send>(job: impl FnOnce() -> T + Send) -> Result<
 pub(crate) fn run(new: &Value, old: Option<&Value>, root: &Node) -> Vec<FieldError> {
     let job = || {
         let context = standard_context();
-        let mut runner = Runner { context: &context, errors: Vec::new(), stopped: false };
+        let mut runner =
+            Runner { context: &context, errors: Vec::new(), budget: cost::BUDGET, stopped: false };
         let here = Here {
             node: root,
             old,
@@ -126,6 +124,8 @@ struct Here<'a> {
 struct Runner<'c> {
     context: &'c Context<'c>,
     errors: Vec<FieldError>,
+    /// What rules may still cost.
+    budget: u64,
     stopped: bool,
 }
 
@@ -175,67 +175,124 @@ impl Runner<'_> {
     }
 
     fn run_rules(&mut self, value: &Value, here: &Here<'_>, path: &Path<'_>) {
+        if self.budget == 0 {
+            return self.stop(FieldError::invalid_text(path, here.node.kind_name(), TOO_COSTLY));
+        }
         let node = here.node;
         let old = here.old.filter(|old| !old.is_null());
-        let mut context = self.context.new_inner_scope();
-        context.add_variable_from_value("self", convert::value(value, node, here.resource));
+        let seen = convert::value(value, node, here.resource);
         let old_self = old.map(|old| convert::value(old, node, here.resource));
-        let longest = longest_list(value).max(old.map_or(0, longest_list));
         for rule in &node.rules {
             if rule.uses_old_self && old_self.is_none() && !rule.optional_old_self {
                 continue;
-            }
-            if !fits(rule.shape, longest) {
-                self.errors.push(FieldError::invalid_text(path, node.kind_name(), TOO_COSTLY));
-                self.stopped = true;
-                return;
-            }
-            let mut inner = context.new_inner_scope();
-            if rule.optional_old_self {
-                let optional = optional(self.context, old_self.as_ref());
-                inner.add_variable_from_value("oldSelf", optional);
-            } else if let Some(old_self) = &old_self {
-                inner.add_variable_from_value("oldSelf", old_self.clone());
             }
             if let Some(why) = misfit(value, node) {
                 let detail = format!("{why} evaluating rule: {}", rule.error_text());
                 self.errors.push(FieldError::invalid_text(path, node.kind_name(), detail));
                 continue;
             }
-            if let Some(error) = judge(rule, &inner, node, path)
-                && (rule.uses_old_self || !here.ratchet.tolerates(value))
-            {
-                self.errors.push(error);
+            let mut variables = vec![("self", seen.clone())];
+            variables.extend(old_self.clone().map(|old| ("oldSelf", old)));
+            let tolerated = !rule.uses_old_self && here.ratchet.tolerates(value);
+            self.judge(rule, &variables, (node, path), tolerated);
+            if self.stopped {
+                return;
             }
         }
+    }
+
+    /// Notes what is wrong according to the rule, if anything; a refusal only if it is not tolerated.
+    fn judge(
+        &mut self,
+        rule: &Rule,
+        variables: &[(&'static str, Cel)],
+        (node, path): (&Node, &Path<'_>),
+        tolerated: bool,
+    ) {
+        let kind = node.kind_name();
+        let mut given = variables.to_vec();
+        if rule.optional_old_self {
+            let old = given.iter().position(|(name, _)| *name == "oldSelf");
+            let old = old.map(|at| given.remove(at).1);
+            given.push(("oldSelf", optional(self.context, old.as_ref())));
+        }
+        let mut meter = Meter::new(self.context, given);
+        let outcome = meter.evaluate(&rule.expression);
+        if !self.pay(meter.cost()) {
+            return self.stop(FieldError::invalid_text(path, kind, TOO_COSTLY));
+        }
+        if meter.is_spent() {
+            let detail = format!(
+                "'{SPENT}': no further validation rules will be run due to call cost exceeds limit \
+                 for rule: {}",
+                rule.error_text()
+            );
+            return self.stop(FieldError::invalid_text(path, kind, detail));
+        }
+        let (message, stops) = match outcome {
+            Ok(Cel::Bool(true)) => return,
+            Ok(_) => match self.message(rule, variables) {
+                Ok(message) => (message, None),
+                Err(why) => (String::new(), Some(why)),
+            },
+            Err(why) => {
+                let detail = failure(&why, rule.error_text());
+                return self.errors.push(FieldError::invalid_text(path, kind, detail));
+            }
+        };
+        let error = match stops {
+            None => refusal(rule, kind, message, path),
+            Some(why) => {
+                self.stopped = true;
+                FieldError::invalid_text(place(rule, path), kind, why)
+            }
+        };
+        if !tolerated {
+            self.errors.push(error);
+        }
+    }
+
+    /// What a refusal says, or why nothing more can be said.
+    fn message(&mut self, rule: &Rule, given: &[(&'static str, Cel)]) -> Result<String, String> {
+        let default =
+            || rule.message.clone().unwrap_or_else(|| format!("failed rule: {}", rule.source));
+        let Some(expression) = &rule.message_expression else { return Ok(default()) };
+        let mut meter = Meter::new(self.context, given.to_vec());
+        let outcome = meter.evaluate(expression);
+        if !self.pay(meter.cost()) {
+            return Err(
+                "messageExpression evaluation failed due to running out of cost budget, no \
+                        further validation rules will be run"
+                    .to_owned(),
+            );
+        }
+        if meter.is_spent() {
+            return Err(format!(
+                "no further validation rules will be run due to call cost exceeds limit for \
+                 messageExpression: {}",
+                go::quote(&rule.message_source)
+            ));
+        }
+        Ok(outcome.ok().and_then(|value| text(&value)).unwrap_or_else(default))
+    }
+
+    /// Takes from the budget, if there is as much in it.
+    fn pay(&mut self, cost: u64) -> bool {
+        let left = self.budget.checked_sub(cost);
+        self.budget = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn stop(&mut self, error: FieldError) {
+        self.errors.push(error);
+        self.stopped = true;
     }
 }
 
 const TOO_COSTLY: &str = "validation failed due to running out of cost budget, no further \
                           validation rules will be run";
-
-/// Whether an expression may be started, given the longest list that it sees.
-pub(crate) fn is_affordable(expression: &IdedExpr, longest: u64) -> bool {
-    fits(infer::shape(expression), longest)
-}
-
-fn fits(shape: Shape, longest: u64) -> bool {
-    let steps = longest.max(2).checked_pow(shape.loops).unwrap_or(u64::MAX);
-    (shape.loops == 0 || steps <= MAX_STEPS) && shape.growth <= MAX_GROWTH
-}
-
-/// The number of entries of the largest list or map in `value`.
-fn longest_list(value: &Value) -> u64 {
-    match value {
-        Value::Array(items) => {
-            items.iter().map(longest_list).max().unwrap_or(0).max(items.len() as u64)
-        }
-        Value::Object(map) => {
-            map.values().map(longest_list).max().unwrap_or(0).max(map.len() as u64)
-        }
-        _ => 0,
-    }
-}
+/// That one expression cost too much.
+pub(crate) const SPENT: &str = "operation cancelled: actual cost limit exceeded";
 
 /// Why rules cannot see a value, which can only be one that was wrong before.
 fn misfit(value: &Value, node: &Node) -> Option<String> {
@@ -262,28 +319,16 @@ fn misfit(value: &Value, node: &Node) -> Option<String> {
     (!fits).then(|| format!("invalid data, expected {wanted}, got {}", go::type_name(value)))
 }
 
-/// What is wrong according to the rule, if anything.
-fn judge(rule: &Rule, context: &Context<'_>, node: &Node, path: &Path<'_>) -> Option<FieldError> {
-    let kind = node.kind_name();
-    match context.resolve(&rule.expression) {
-        Ok(Cel::Bool(true)) => None,
-        Ok(_) => {
-            let detail = rule
-                .message_expression
-                .as_ref()
-                .and_then(|expression| message(expression, context))
-                .unwrap_or_else(|| default_message(rule));
-            Some(refusal(rule, kind, detail, path))
-        }
-        Err(why) => Some(FieldError::invalid_text(path, kind, failure(&why, rule.error_text()))),
+/// The field that is to blame.
+fn place(rule: &Rule, path: &Path<'_>) -> String {
+    match &rule.field_path {
+        Some(below) => path.child(below).to_string(),
+        None => path.to_string(),
     }
 }
 
 fn refusal(rule: &Rule, kind: &str, detail: String, path: &Path<'_>) -> FieldError {
-    let field = match &rule.field_path {
-        Some(below) => path.child(below).to_string(),
-        None => path.to_string(),
-    };
+    let field = place(rule, path);
     match rule.reason.as_deref() {
         Some("FieldValueForbidden") => FieldError::forbidden(field, detail),
         Some("FieldValueRequired") => FieldError::required(field, detail),
@@ -292,13 +337,9 @@ fn refusal(rule: &Rule, kind: &str, detail: String, path: &Path<'_>) -> FieldErr
     }
 }
 
-fn default_message(rule: &Rule) -> String {
-    rule.message.clone().unwrap_or_else(|| format!("failed rule: {}", rule.source))
-}
-
-/// The text of a message expression, unless it fails or makes no good message.
-fn message(expression: &IdedExpr, context: &Context<'_>) -> Option<String> {
-    let Ok(Cel::String(text)) = context.resolve(expression) else { return None };
+/// The text of a message expression, unless it makes no good message.
+fn text(value: &Cel) -> Option<String> {
+    let Cel::String(text) = value else { return None };
     let text = text.trim();
     let good = !text.is_empty() && text.len() <= MAX_MESSAGE && !text.contains('\n');
     good.then(|| text.to_owned())

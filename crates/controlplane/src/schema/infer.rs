@@ -1,13 +1,13 @@
 //! What can be told of a CEL expression from the schema alone: fields that do not exist, names
-//! that nobody declared, loops within loops.
+//! that nobody declared.
 
 use kube_cel::cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, ListExpr, LiteralValue, SelectExpr,
 };
 
 use super::convert::{self, META};
+use super::meter::NAMESPACES;
 use super::node::{Additional, Kind, Node};
-use super::rule::Shape;
 
 /// What `self` is where an expression stands.
 pub(crate) struct Scope<'a> {
@@ -17,10 +17,6 @@ pub(crate) struct Scope<'a> {
     /// Whether `oldSelf` is an optional.
     pub(crate) optional: bool,
 }
-
-/// Namespaces of functions; as targets of calls they look like variables.
-const NAMESPACES: &[&str] =
-    &["sets", "math", "optional", "format", "base64", "cel", "ip", "cidr", "lists", "strings"];
 
 /// Names of types, which are values too.
 pub(crate) const TYPES: &[&str] =
@@ -180,46 +176,6 @@ fn cel_name(kind: Option<Kind>) -> &'static str {
         Some(Kind::Array) => "list",
         Some(Kind::Object) => "object",
         Some(Kind::String) | None => "string",
-    }
-}
-
-/// How the expression grows with its data.
-pub(crate) fn shape(expression: &IdedExpr) -> Shape {
-    let mut shape = Shape::default();
-    measure(expression, 0, &mut shape);
-    shape
-}
-
-fn measure(expression: &IdedExpr, loops: u32, shape: &mut Shape) {
-    shape.loops = shape.loops.max(loops);
-    match &expression.expr {
-        Expr::Comprehension(it) => {
-            for outside in [&it.iter_range, &it.accu_init, &it.result] {
-                measure(outside, loops, shape);
-            }
-            for inside in [&it.loop_cond, &it.loop_step] {
-                measure(inside, loops + 1, shape);
-            }
-        }
-        Expr::Call(call) => {
-            let accumulates = call.args.iter().any(|a| matches!(a.expr, Expr::List(_)));
-            if call.func_name == "_+_" && loops > 0 && !accumulates {
-                shape.growth += 1;
-            }
-            call.target.iter().for_each(|target| measure(target, loops, shape));
-            call.args.iter().for_each(|arg| measure(arg, loops, shape));
-        }
-        Expr::Select(select) => measure(&select.operand, loops, shape),
-        Expr::List(list) => list.elements.iter().for_each(|e| measure(e, loops, shape)),
-        Expr::Map(map) => {
-            for entry in &map.entries {
-                if let EntryExpr::MapEntry(entry) = &entry.expr {
-                    measure(&entry.key, loops, shape);
-                    measure(&entry.value, loops, shape);
-                }
-            }
-        }
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_) => {}
     }
 }
 

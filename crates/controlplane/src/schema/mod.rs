@@ -8,6 +8,7 @@ mod check;
 mod completeness;
 mod convert;
 mod correlate;
+mod cost;
 mod default_check;
 mod defaulting;
 mod embedded;
@@ -16,6 +17,7 @@ mod evaluate;
 mod format;
 pub(crate) mod go;
 mod infer;
+mod meter;
 pub(crate) mod node;
 
 mod pattern;
@@ -33,8 +35,10 @@ use serde_json::Value;
 pub(crate) use error::{FieldError, FieldErrorKind, aggregate};
 
 pub(crate) use convert::untyped;
-pub(crate) use evaluate::{failure_text, is_affordable, on_large_stack, standard_context};
+pub(crate) use cost::BUDGET as CEL_BUDGET;
+pub(crate) use evaluate::{SPENT, failure_text, on_large_stack, standard_context};
 pub(crate) use infer::TYPES;
+pub(crate) use meter::{Meter, NAMESPACES};
 pub(crate) use rule::parse as parse_expression;
 
 use correlate::Correlated;

@@ -19,24 +19,15 @@ pub(crate) struct Rule {
     /// The text of the expression, trimmed.
     pub(crate) source: String,
     pub(crate) expression: Arc<IdedExpr>,
-    /// What it costs to evaluate, apart from the data.
-    pub(crate) shape: Shape,
     pub(crate) message: Option<String>,
     pub(crate) message_expression: Option<Arc<IdedExpr>>,
+    /// The text of the message expression.
+    pub(crate) message_source: String,
     pub(crate) reason: Option<String>,
     /// The field below the rule's place that is to blame.
     pub(crate) field_path: Option<String>,
     pub(crate) optional_old_self: bool,
     pub(crate) uses_old_self: bool,
-}
-
-/// How an expression grows with its data.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Shape {
-    /// How deep loops are nested.
-    pub(crate) loops: u32,
-    /// How many additions stand inside of loops; each may double a text or list.
-    pub(crate) growth: u32,
 }
 
 impl Rule {
@@ -139,10 +130,10 @@ impl Compiler<'_> {
         }
         Some(Rule {
             source: source.to_owned(),
-            shape: infer::shape(&expression),
             expression: Arc::new(expression),
             message: text("message").filter(|m| !m.is_empty()).map(ToOwned::to_owned),
             message_expression: message_expression.map(Arc::new),
+            message_source: text("messageExpression").unwrap_or_default().to_owned(),
             reason: text("reason").map(ToOwned::to_owned),
             field_path: text("fieldPath").and_then(|path| rule_path::normalised(path, node)),
             optional_old_self: optional_old_self == Some(true),

@@ -408,20 +408,54 @@ fn rules_at_the_root_see_the_name() {
 }
 
 #[test]
-fn loops_over_long_lists_are_not_started() {
-    let schema = ruled(
-        &json!([{"rule": "self.l.all(a, self.l.all(b, self.l.all(c, a == b || b == c || true)))"}]),
-        &json!({"l": {"type": "array", "items": {"type": "integer"}}}),
-    );
+fn rules_end_when_they_cost_too_much() {
+    let rules =
+        json!([{"rule": "self.l.all(a, self.l.all(b, self.l.all(c, a == b || b == c || true)))"}]);
+    let schema = ruled(&rules, &json!({"l": {"type": "array", "items": {"type": "integer"}}}));
     let long: Vec<u32> = (0..2_000).collect();
     let errors = texts(&schema.validate(&json!({"spec": {"l": long}}), None));
-    assert_eq!(
-        errors,
-        [
-            r#"spec: Invalid value: "object": validation failed due to running out of cost budget, no further validation rules will be run"#
-        ]
-    );
+    let told = "'operation cancelled: actual cost limit exceeded': no further validation rules will be \
+                run due to call cost exceeds limit for rule: ";
+    let rule = rules[0]["rule"].as_str().unwrap();
+    assert_eq!(errors, [format!(r#"spec: Invalid value: "object": {told}{rule}"#)]);
     assert_eq!(schema.validate(&json!({"spec": {"l": [1, 2, 3]}}), None), []);
+}
+
+#[test]
+fn all_rules_of_an_object_share_a_budget() {
+    let item = json!({"type": "object", "properties": {"l": {"type": "array", "items": {"type": "integer"}}},
+        "x-kubernetes-validations": [{"rule": "self.l.all(a, self.l.all(b, a >= 0 || b >= 0))"}]});
+    let schema = schema(&json!({"x": {"type": "array", "items": item}}));
+    // Each costs some 700,000.
+    let long = json!({"l": (0..350).collect::<Vec<_>>()});
+    let object = |count: usize| json!({"spec": {"x": vec![long.clone(); count]}});
+    assert_eq!(schema.validate(&object(8), None), []);
+    let errors = texts(&schema.validate(&object(40), None));
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].ends_with("running out of cost budget, no further validation rules will be run")
+    );
+}
+
+#[test]
+fn what_an_expression_makes_is_bounded() {
+    let twice = "cel.bind(a, self.l + self.l, ".to_owned();
+    let doubling = (0..30).fold(twice, |text, _| text + "cel.bind(a, a + a, ")
+        + "size(a) > 0"
+        + &")".repeat(31);
+    for rule in [
+        &*doubling,
+        "self.s.replace('', self.s).size() > 0",
+        "self.s.map(x, self.s).join('').size() > 0",
+    ] {
+        let fields = json!({"l": {"type": "array", "items": {"type": "integer"}},
+            "s": {"type": "string"}});
+        let rule = rule.replace("self.s.map", "self.l.map");
+        let schema = ruled(&json!([{"rule": rule}]), &fields);
+        let object = json!({"spec": {"l": vec![1; 1_000], "s": "a".repeat(100_000)}});
+        let errors = texts(&schema.validate(&object, None));
+        assert!(errors[0].contains("actual cost limit exceeded"), "{rule}: {errors:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::admission::Attempt;
 use crate::admission::context::{self, Variables};
 use crate::admission::matching::Constraints;
-use crate::admission::policy::Expression;
+use crate::admission::policy::{CONDITIONS_BUDGET, Expression};
 use crate::api::Api;
 use crate::schema::on_large_stack;
 
@@ -62,7 +62,7 @@ impl Hook {
         }
         let job = || {
             let base = context::base(api, attempt, namespace.as_ref());
-            let none = Variables::default();
+            let none = Variables::none(CONDITIONS_BUDGET);
             let mut errors = Vec::new();
             for condition in &self.conditions {
                 match condition.evaluate(&base, &none) {
