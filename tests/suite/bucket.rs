@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use anyhow::{Result, ensure};
@@ -17,6 +20,7 @@ use crate::artifact::{files, served};
 
 scenarios! {
     objects_become_an_artifact_by_their_etags,
+    an_object_that_changes_while_it_is_read_counts_as_it_is,
     an_empty_bucket_has_an_artifact,
     rules_of_the_bucket_and_of_the_spec_count_without_defaults,
     a_missing_bucket_is_told_and_the_old_artifact_stays,
@@ -63,6 +67,68 @@ async fn objects_become_an_artifact_by_their_etags(it: Tenant) -> Result<()> {
     assert_ne!(second["status"]["artifact"]["revision"], revision);
     let got = files(&served(&second).await?)?;
     assert_eq!((got.len(), got["b/c.yaml"].as_str()), (1, "changed"));
+    Ok(())
+}
+
+/// A bucket that changes behind its first listing: `b` is newer and `c` is gone when they are read.
+async fn changing() -> Result<(String, Arc<AtomicUsize>)> {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    let router = Router::new().fallback(async move |request: Request| {
+        let listed = |key: &str, etag: &str| {
+            format!(
+                "<Contents><Key>{key}</Key><ETag>\"{etag}\"</ETag><Size>1</Size>\
+                 <LastModified>2026-11-21T10:00:00.000Z</LastModified></Contents>"
+            )
+        };
+        let is_listing = matches!(request.uri().path(), "/data" | "/data/");
+        let key = request.uri().path().trim_start_matches("/data/").to_owned();
+        if !is_listing && key != ".sourceignore" {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        let (status, etag, text) = match key.as_str() {
+            _ if is_listing => {
+                let settled = counted.load(Ordering::SeqCst) > 0;
+                let all = if settled {
+                    listed("a", "a1") + &listed("b", "b2")
+                } else {
+                    listed("a", "a1") + &listed("b", "b1") + &listed("c", "c1")
+                };
+                let head = "<IsTruncated>false</IsTruncated>";
+                (200, "", format!("<ListBucketResult>{head}{all}</ListBucketResult>"))
+            }
+            "a" => (200, "\"a1\"", "1".to_owned()),
+            "b" => (200, "\"b2\"", "2".to_owned()),
+            _ => (404, "", "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
+        };
+        let answer = Response::builder().status(status).header("etag", etag);
+        let answer = answer.header("last-modified", "Sat, 21 Nov 2026 10:00:00 GMT");
+        answer.body(Body::from(text)).unwrap_or_default()
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let host = listener.local_addr()?.to_string();
+    // It ends with the process.
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((host, reads))
+}
+
+async fn an_object_that_changes_while_it_is_read_counts_as_it_is(it: Tenant) -> Result<()> {
+    let (host, reads) = changing().await?;
+    it.create(&bucket(&it, &host, &json!({}))).await?;
+    let data = it.ready(KIND, "data").await?;
+    let got = files(&served(&data).await?)?;
+    let want = [("a", "1"), ("b", "2")].map(|(key, text)| (key.to_owned(), text.to_owned()));
+    assert_eq!(got, BTreeMap::from(want));
+    let event = it.event(KIND, "data", "NewArtifact").await?;
+    assert_eq!(event.message, "stored artifact with 2 fetched files from 'data' bucket");
+    // The revision is that of what was read, so the next listing tells nothing new.
+    // That of the lines `a a1` and `b b2`.
+    let revision = "sha256:630012835ab8b65ef4b940e9c2ce799b29de1909a228e0b7f796911ead6afc49";
+    assert_eq!(data["status"]["artifact"]["revision"], revision);
+    let before = reads.load(Ordering::SeqCst);
+    let same = it.request(KIND, "data").await?;
+    assert_eq!(same["status"]["artifact"], data["status"]["artifact"]);
+    assert_eq!(reads.load(Ordering::SeqCst), before, "nothing is read again");
     Ok(())
 }
 

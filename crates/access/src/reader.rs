@@ -137,7 +137,7 @@ impl Reader<'_> {
         let tokens = self.tokens(account.as_ref());
         let identity = identity(self.namespace, account.as_ref(), &tokens);
         let object = self.object;
-        let request = cloud::Request { provider, repository, identity, proxy, object };
+        let request = cloud::Request { provider, repository, identity, proxy, sts: None, object };
         let login = self.cloud.login(&request).await.map_err(|error| error.to_string())?;
         Ok(Some(login.into()))
     }
@@ -153,27 +153,28 @@ impl Reader<'_> {
         service: &str,
         (account, proxy): (Option<&str>, &Proxy),
     ) -> Result<String, String> {
-        match self.token((provider, service), (account, proxy)).await? {
+        match self.token((provider, service), None, (account, proxy)).await? {
             Token::Bearer(bearer) => Ok(bearer.token),
             Token::Aws(_) => Err("AWS has no bearer tokens".to_owned()),
         }
     }
 
     /// What a cloud gives out for one of its services, as [`Cloud::token`] says; `account` is the
-    /// ServiceAccount that the object names.
+    /// ServiceAccount that the object names, `sts` the address of AWS' token service if it names one.
     ///
     /// # Errors
     /// When the cloud refuses, or the ServiceAccount cannot be read.
     pub async fn token(
         &self,
         (provider, target): (Provider, &str),
+        sts: Option<&str>,
         (account, proxy): (Option<&str>, &Proxy),
     ) -> Result<Token, String> {
         let account = self.workload_account(account).await?;
         let tokens = self.tokens(account.as_ref());
         let identity = identity(self.namespace, account.as_ref(), &tokens);
         let object = self.object;
-        let request = cloud::Request { provider, repository: "", identity, proxy, object };
+        let request = cloud::Request { provider, repository: "", identity, proxy, sts, object };
         self.cloud.token(&request, target).await.map_err(|error| error.to_string())
     }
 

@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub identity: Identity<'a>,
     /// The proxy of the object; not used for metadata services of the machine.
     pub proxy: &'a Proxy,
+    /// Where AWS' security token service is for a ServiceAccount, if not at the region's own address.
+    pub sts: Option<&'a str>,
     /// The object that asks, for who counts.
     pub object: InvolvedObject<'a>,
 }
@@ -139,6 +141,8 @@ struct AccessKey {
     account: Option<(String, String, Vec<String>, String)>,
     /// Scope (Azure) or region (AWS).
     target: String,
+    /// The address of AWS' security token service, if it is not the usual one.
+    sts: Option<String>,
     proxy: Proxy,
 }
 
@@ -286,6 +290,7 @@ async fn access_key(
         provider: request.provider,
         account,
         target: target.to_owned(),
+        sts: request.sts.map(str::to_owned),
         proxy: request.proxy.clone(),
     })
 }
@@ -313,7 +318,8 @@ async fn fetch(
     })?;
     let access = match request.provider {
         Provider::Aws => {
-            aws::of_account(&account, &key.target, &token, context).await.map(Access::Aws)
+            let place = (key.target.as_str(), key.sts.as_deref());
+            aws::of_account(&account, place, &token, context).await.map(Access::Aws)
         }
         Provider::Azure => {
             azure::of_account(&account, &key.target, &token, context).await.map(Access::Bearer)

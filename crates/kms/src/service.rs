@@ -92,6 +92,7 @@ impl Services {
             repository: "",
             identity: caller.identity,
             proxy: &Proxy::Direct,
+            sts: None,
             object: caller.object,
         };
         Ok(self.cloud.token(&request, target).await?)

@@ -132,7 +132,8 @@ impl Asking<'_> {
             tokens: &tokens,
         });
         let (proxy, object) = (&Proxy::Direct, self.object);
-        let request = cloud::Request { provider, repository: "", identity, proxy, object };
+        let request =
+            cloud::Request { provider, repository: "", identity, proxy, sts: None, object };
         let token = self.cloud.token(&request, target).await;
         token.map_err(|why| format!("failed to get access token for cluster: {why}"))
     }

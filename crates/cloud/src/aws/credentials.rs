@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::{Credentials, domain, role};
+use super::{Credentials, domain, role, sts_endpoint};
 use crate::Error;
 use crate::environment::{endpoint, read_file};
 use crate::exchange::{self, element};
@@ -39,7 +39,7 @@ pub(crate) async fn of_process(region: &str, context: &Context<'_>) -> Result<Cr
     {
         let token = read_file(file).await?;
         let session = variable("AWS_ROLE_SESSION_NAME").unwrap_or("sluice");
-        let assume = Assume { role, session, token: &token, region };
+        let assume = Assume { role, session, token: &token, region, place: None };
         return assume.run(context).await;
     }
     if let Some(address) = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
@@ -51,16 +51,17 @@ pub(crate) async fn of_process(region: &str, context: &Context<'_>) -> Result<Cr
     instance(context).await
 }
 
-/// The credentials of the role that a ServiceAccount stands for.
+/// The credentials of the role that a ServiceAccount stands for, given out in a region or at an address.
 pub(crate) async fn of_account(
     account: &ServiceAccount<'_>,
-    region: &str,
+    (region, place): (&str, Option<&str>),
     token: &str,
     context: &Context<'_>,
 ) -> Result<Credentials, Error> {
     let role = role(account.annotations)?;
     let session = format!("{}.{}.{region}.fluxcd.io", account.name, account.namespace);
-    Assume { role: &role, session: &session, token, region }.run(context).await
+    let place = place.map(sts_endpoint).transpose()?;
+    Assume { role: &role, session: &session, token, region, place }.run(context).await
 }
 
 struct Assume<'a> {
@@ -68,12 +69,15 @@ struct Assume<'a> {
     session: &'a str,
     token: &'a str,
     region: &'a str,
+    /// Where the service is, if not at the region's own address.
+    place: Option<Url>,
 }
 
 impl Assume<'_> {
     async fn run(&self, context: &Context<'_>) -> Result<Credentials, Error> {
         let place = format!("https://sts.{}.{}/", self.region, domain(self.region));
-        let url = endpoint(context.place.endpoints.aws_sts.as_ref(), &place)?;
+        let given = self.place.as_ref().or(context.place.endpoints.aws_sts.as_ref());
+        let url = endpoint(given, &place)?;
         let body = exchange::form(&[
             ("Action", "AssumeRoleWithWebIdentity"),
             ("RoleArn", self.role),

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use regex::Regex;
+use url::Url;
 
 pub(crate) use credentials::{of_account, of_process};
 pub(crate) use ecr::registry_login;
@@ -52,6 +53,14 @@ static ROLE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("because the pattern is a constant that a test compiles")
 });
 
+/// As shown to users: what Flux shows. It would let other hosts pass that only end in such a path.
+const SHOWN_STS: &str = r"^https://(.+\.)?sts(-fips)?(\.[^.]+)?(\.vpce)?\.amazonaws\.com$";
+
+static STS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^([a-z0-9-]+\.)*sts(-fips)?(\.[a-z0-9-]+)?(\.vpce)?\.amazonaws\.com$")
+        .expect("because the pattern is a constant that a test compiles")
+});
+
 impl Registry {
     /// Recognises a registry by its host.
     pub(crate) fn parse(host: &str) -> Result<Self, Error> {
@@ -86,6 +95,23 @@ pub(crate) fn role(annotations: &BTreeMap<String, String>) -> Result<String, Err
         "invalid {KEY} annotation: '{role}'. must match {}",
         ROLE.as_str()
     )))
+}
+
+/// The address of the security token service that an object names: one of Amazon's, since it is sent a
+/// token.
+fn sts_endpoint(text: &str) -> Result<Url, Error> {
+    let is_bare =
+        |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_amazon = |url: &Url| {
+        let alone = url.port().is_none() && url.username().is_empty() && url.password().is_none();
+        url.scheme() == "https"
+            && alone
+            && is_bare(url)
+            && STS.is_match(url.host_str().unwrap_or(""))
+    };
+    Url::parse(text).ok().filter(is_amazon).ok_or_else(|| {
+        Error::Configuration(format!("invalid STS endpoint: '{text}'. must match {SHOWN_STS}"))
+    })
 }
 
 /// The domain under which the services of a region are.
@@ -125,6 +151,34 @@ mod tests {
         }
         let text = Registry::parse("gcr.io").unwrap_err().to_string();
         assert!(text.starts_with("invalid AWS registry: 'gcr.io'. must match ("), "{text}");
+    }
+
+    #[test]
+    fn token_services_are_amazons() {
+        for good in [
+            "https://sts.amazonaws.com",
+            "https://sts.eu-west-1.amazonaws.com/",
+            "https://sts-fips.us-east-1.amazonaws.com",
+            "https://vpce-0a.sts.eu-west-1.vpce.amazonaws.com",
+        ] {
+            assert!(sts_endpoint(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://sts.amazonaws.com",
+            "https://evil.test/.sts.amazonaws.com",
+            "https://evil.test/?.sts.amazonaws.com",
+            "https://sts.amazonaws.com@evil.test",
+            "https://sts.amazonaws.com:8443",
+            "https://sts.amazonaws.com.evil.test",
+            "https://notsts.amazonaws.com",
+            "",
+        ] {
+            let text = sts_endpoint(bad).unwrap_err().to_string();
+            assert!(
+                text.starts_with(&format!("invalid STS endpoint: '{bad}'. must match ^")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -286,10 +286,41 @@ async fn proxies_carry_services_but_not_metadata() {
         repository: REPOSITORY,
         identity: Identity::Process,
         proxy: &proxy,
+        sts: None,
         object: crate::OBJECT,
     };
     World::new([], endpoints).cloud.login(&request).await.unwrap();
     assert_eq!(hop.targets(), [ecr.url.authority()]);
+}
+
+#[tokio::test]
+async fn an_object_may_name_the_token_service_of_its_role() {
+    let hop = world::proxy::Proxy::start(world::proxy::Kind::Http, None).await.unwrap();
+    let proxy = Proxy::Url(Url::parse(&format!("http://{}", hop.host())).unwrap());
+    let account = Account::new("team-a", &[("eks.amazonaws.com/role-arn", ROLE)]);
+    let world = World::new([], Endpoints::default());
+    let ask = async |sts: &'static str| {
+        let request = Request {
+            provider: Provider::Aws,
+            repository: "",
+            identity: account.identity(),
+            proxy: &proxy,
+            sts: Some(sts),
+            object: crate::OBJECT,
+        };
+        world.cloud.token(&request, "eu-west-1").await.map(drop).unwrap_err().to_string()
+    };
+    // There is no such host here; what counts is who is asked for.
+    ask("https://vpce-0a.sts.eu-west-1.vpce.amazonaws.com").await;
+    let asked = hop.targets();
+    let want = "vpce-0a.sts.eu-west-1.vpce.amazonaws.com:443";
+    assert!(!asked.is_empty() && asked.iter().all(|it| it == want), "{asked:?}");
+    let text = ask("https://evil.test/.sts.amazonaws.com").await;
+    assert!(
+        text.contains("invalid STS endpoint: 'https://evil.test/.sts.amazonaws.com'"),
+        "{text}"
+    );
+    assert_eq!(hop.targets(), asked, "nobody else is asked");
 }
 
 #[tokio::test]

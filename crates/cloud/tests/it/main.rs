@@ -67,7 +67,7 @@ impl World {
             .find(|it| it.check(repository).is_ok())
             .unwrap();
         let (proxy, object) = (&Proxy::Direct, OBJECT);
-        let request = Request { provider, repository, identity, proxy, object };
+        let request = Request { provider, repository, identity, proxy, sts: None, object };
         self.cloud.login(&request).await
     }
 }

@@ -51,9 +51,12 @@ pub(super) async fn options(it: &Bucket, context: &Context) -> Result<Options, F
     let insecure = spec.insecure.unwrap_or(false);
     // TLS material does not matter where there is no TLS.
     let tls = tls.filter(|_| !insecure && kind != BucketProvider::Gcp);
+    if let Some(sts) = &spec.sts {
+        check(it, sts)?;
+    }
     let credential = given(it, data.as_ref(), (&reader, &proxy)).await?;
     let credential = match &spec.sts {
-        Some(sts) => of_service(it, sts, (&reader, &proxy, credential)).await?,
+        Some(sts) => of_service(sts, (&reader, &proxy, credential)).await?,
         None => credential,
     };
     Ok(Options {
@@ -125,7 +128,8 @@ async fn of_cloud(
         BucketProvider::Gcp => (cloud::Provider::Gcp, ""),
         BucketProvider::Azure => (cloud::Provider::Azure, azure::STORAGE),
     };
-    let token = reader.token(wanted, (account, proxy)).await;
+    let sts = it.spec.sts.as_ref().map(|sts| sts.endpoint.as_str());
+    let token = reader.token(wanted, sts, (account, proxy)).await;
     Ok(match token.map_err(|why| denied(&format!("failed to get credentials: {why}")))? {
         Token::Aws(key) => {
             let (id, secret, session) = key.parts();
@@ -170,11 +174,9 @@ fn service_account(name: &str, data: &Data) -> Result<Credential, Failure> {
 
 /// The credential of a service for temporary keys.
 async fn of_service(
-    it: &Bucket,
     sts: &BucketSts,
     (reader, proxy, given): (&Reader<'_>, &Proxy, Credential),
 ) -> Result<Credential, Failure> {
-    check(it, sts)?;
     Url::parse(&sts.endpoint).map_err(|why| {
         let message = format!("failed to parse STS endpoint '{}': {why}", sts.endpoint);
         Failure::stall(condition::FETCH_FAILED, reason::URL_INVALID, message)
