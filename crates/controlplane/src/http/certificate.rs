@@ -13,7 +13,8 @@ const UID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57683.2"
 
 /// A client certificate (DER) that whoever holds the socket has verified, as an extension of a
 /// request to [`crate::Server::authenticated_router`]: its common name is the user, its
-/// organisations are the groups.
+/// organisations are the groups. An empty one says that what was shown is not good: only a token
+/// helps then.
 #[derive(Debug, Clone)]
 pub struct ClientCertificate(pub Vec<u8>);
 

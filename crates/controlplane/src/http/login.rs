@@ -23,6 +23,8 @@ pub(super) fn user(
     }
     let found = match token(headers) {
         Some(token) => front.api.bearer(token, &[AUDIENCE.to_owned()]).ok().map(|(user, _)| user),
+        // A certificate that proves nothing makes nobody anonymous.
+        None if certificate.is_some() => None,
         None => front.anonymous.then(User::anonymous),
     };
     found.ok_or_else(Refused::unauthorized)

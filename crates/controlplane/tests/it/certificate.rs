@@ -58,4 +58,6 @@ async fn the_common_name_is_the_user_and_organisations_are_groups() {
     assert_eq!(user["username"], "jane");
     let (code, _) = who(&server, Some(ClientCertificate(vec![1, 2, 3])), "wrong-token").await;
     assert_eq!(code, 401);
+    let (code, _) = who(&server, Some(ClientCertificate(Vec::new())), "").await;
+    assert_eq!(code, 401, "it does not count as nobody's");
 }

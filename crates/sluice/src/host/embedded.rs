@@ -12,7 +12,9 @@ use kube::{Client, api::ApiResource};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{directory::Directory, kubeconfig, listen, pki::Pki};
+use super::{
+    client_authority::ClientAuthority, directory::Directory, kubeconfig, listen, pki::Pki,
+};
 use crate::{
     controllers::{self, Running, Setup},
     manifest::{self, Manifest},
@@ -58,6 +60,7 @@ impl Embedded {
         users: &[String],
     ) -> Result<Self> {
         let pki = Pki::ensure(&directory)?;
+        let clients = ClientAuthority::ensure(&directory)?;
         let admin = ensure_token(&directory, "pki/admin.token")?;
         let mut tokens = vec![token(ADMIN, &admin, &["system:masters"])];
         for user in users {
@@ -90,8 +93,8 @@ impl Embedded {
         manifest::apply(&client, &definitions()?).await?;
         // Served only now: whoever is answered at all finds our kinds.
         let router = server.authenticated_router();
-        let serving =
-            tokio::spawn(listen::tls(listener, pki.server_config()?, router, stop.clone()));
+        let config = pki.server_config(&clients)?;
+        let serving = tokio::spawn(listen::tls(listener, (config, clients), router, stop.clone()));
         Ok(Self {
             client,
             url,

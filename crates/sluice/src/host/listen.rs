@@ -3,7 +3,13 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use axum::Router;
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, connect_info::Connected},
+    middleware,
+    serve::IncomingStream,
+};
+use controlplane::ClientCertificate;
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -12,6 +18,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
+
+use super::client_authority::ClientAuthority;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -33,50 +41,72 @@ pub(crate) async fn plain(listener: TcpListener, router: Router, stop: Cancellat
     let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
 }
 
-/// Serves `router` over TLS until `stop`.
+/// Serves `router` over TLS until `stop`; requests of clients that showed a certificate carry it.
 pub(crate) async fn tls(
     listener: TcpListener,
-    config: ServerConfig,
+    (config, clients): (ServerConfig, ClientAuthority),
     router: Router,
     stop: CancellationToken,
 ) {
-    let listener = TlsListener::new(listener, TlsAcceptor::from(Arc::new(config)));
+    let listener = TlsListener::new(listener, (TlsAcceptor::from(Arc::new(config)), clients));
+    let service = router
+        .layer(middleware::map_request(with_certificate))
+        .into_make_service_with_connect_info::<Peer>();
     // Serving ends by the signal only; single connections fail on their own.
-    let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let _ = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+}
+
+/// The certificate that the other end of a connection showed.
+#[derive(Debug, Clone)]
+struct Peer(Option<ClientCertificate>);
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// Puts the certificate of the connection where the control plane looks for it.
+async fn with_certificate(mut request: Request) -> Request {
+    let peer = request.extensions_mut().remove::<ConnectInfo<Peer>>();
+    if let Some(certificate) = peer.and_then(|ConnectInfo(Peer(shown))| shown) {
+        request.extensions_mut().insert(certificate);
+    }
+    request
 }
 
 /// Hands out connections that have shaken hands; a slow or wrong one delays no other.
 struct TlsListener {
-    address: Option<SocketAddr>,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, Peer)>,
     _accepting: JoinSet<()>,
 }
 
 impl TlsListener {
-    fn new(mut listener: TcpListener, acceptor: TlsAcceptor) -> Self {
+    fn new(mut listener: TcpListener, (acceptor, clients): (TlsAcceptor, ClientAuthority)) -> Self {
         let (sender, ready) = mpsc::channel(64);
-        let address = listener.local_addr().ok();
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut handshakes = JoinSet::new();
             loop {
-                let (stream, peer) = axum::serve::Listener::accept(&mut listener).await;
+                let (stream, _) = axum::serve::Listener::accept(&mut listener).await;
                 while handshakes.try_join_next().is_some() {}
-                handshakes.spawn(shake(acceptor.clone(), stream, peer, sender.clone()));
+                let server = (acceptor.clone(), clients.clone());
+                handshakes.spawn(shake(server, stream, sender.clone()));
             }
         });
-        Self { address, ready, _accepting: accepting }
+        Self { ready, _accepting: accepting }
     }
 }
 
 async fn shake(
-    acceptor: TlsAcceptor,
+    (acceptor, clients): (TlsAcceptor, ClientAuthority),
     stream: TcpStream,
-    peer: SocketAddr,
-    ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: mpsc::Sender<(TlsStream<TcpStream>, Peer)>,
 ) {
     let _ = stream.set_nodelay(true);
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let peer = Peer(clients.judge(shown));
         // The receiver is gone only when the server is.
         let _ = ready.send((stream, peer)).await;
     }
@@ -84,7 +114,7 @@ async fn shake(
 
 impl axum::serve::Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
+    type Addr = Peer;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         match self.ready.recv().await {
@@ -94,6 +124,6 @@ impl axum::serve::Listener for TlsListener {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.address.ok_or_else(|| io::Error::other("the listener has no address"))
+        Ok(Peer(None))
     }
 }

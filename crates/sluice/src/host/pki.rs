@@ -11,7 +11,7 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-use super::directory::Directory;
+use super::{client_authority::ClientAuthority, directory::Directory};
 
 /// Names under which the server is reached.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -63,9 +63,9 @@ impl Pki {
         })
     }
 
-    /// How the server speaks TLS.
-    pub(crate) fn server_config(&self) -> Result<ServerConfig> {
-        let mut config = self.identity().context(
+    /// How the server speaks TLS, and asks clients who they are.
+    pub(crate) fn server_config(&self, clients: &ClientAuthority) -> Result<ServerConfig> {
+        let mut config = self.identity(clients).context(
             "the certificate of the data directory cannot be used; remove its folder pki, and \
              hand out the kubeconfig anew",
         )?;
@@ -73,7 +73,7 @@ impl Pki {
         Ok(config)
     }
 
-    fn identity(&self) -> Result<ServerConfig> {
+    fn identity(&self, clients: &ClientAuthority) -> Result<ServerConfig> {
         let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()
             .context("in pki/tls.crt")?;
@@ -81,7 +81,8 @@ impl Pki {
             bail!("there is none in pki/tls.crt");
         }
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).context("in pki/tls.key")?;
-        Ok(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?)
+        let builder = ServerConfig::builder().with_client_cert_verifier(clients.question());
+        Ok(builder.with_single_cert(chain, key)?)
     }
 }
 
@@ -92,8 +93,11 @@ mod tests {
     #[test]
     fn broken_material_has_a_way_out() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let clients = ClientAuthority::ensure(&directory).unwrap();
         let good = Pki::generate().unwrap();
-        good.server_config().unwrap();
+        good.server_config(&clients).unwrap();
         let other = Pki::generate().unwrap();
         let certificate = |certificate: &str| Pki {
             authority: String::new(),
@@ -101,7 +105,7 @@ mod tests {
             key: good.key.clone(),
         };
         for broken in ["garbage", &other.certificate] {
-            let error = certificate(broken).server_config().unwrap_err();
+            let error = certificate(broken).server_config(&clients).unwrap_err();
             assert!(error.to_string().contains("remove its folder pki"), "{error:#}");
         }
     }
