@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::gvk::{Gvk, Id, split_api_version};
-use crate::node::{Map, Node, Scalar, Tag};
+use crate::node::{Map, Node, Scalar, Style, Tag};
 use crate::schema::Schema;
 use crate::{Error, merge, origin};
 
@@ -250,7 +250,7 @@ impl Resource {
             return;
         }
         let pairs = texts.into_iter().map(|(key, value)| {
-            (Scalar::key(&key), Node::Scalar(Scalar { value, tag: Tag::Str, quoted: false }))
+            (Scalar::key(&key), Node::Scalar(Scalar { value, tag: Tag::Str, style: Style::Plain }))
         });
         let map = Map { pairs: pairs.collect() };
         meta.insert(field, Node::Map(map));

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::gvk::{Id, split_api_version};
-use crate::node::{Node, Scalar, Tag, lookup, smart_split};
+use crate::node::{Node, Scalar, Style, Tag, lookup, smart_split};
 use crate::resource::Resource;
 use crate::resources::Resources;
 
@@ -158,7 +158,7 @@ impl Replacement {
             Ok(Value::Int(number)) if tag == Tag::Int => number.to_string(),
             _ => scalar.value.clone(),
         };
-        Self::Scalar(Scalar { value, tag, quoted: false })
+        Self::Scalar(Scalar { value, tag, style: Style::Plain })
     }
 }
 
@@ -231,7 +231,7 @@ fn expand(text: &str, values: &Values<'_>) -> Scalar {
         };
     }
     result.push_str(rest);
-    Scalar { value: result, tag: Tag::Str, quoted: false }
+    Scalar { value: result, tag: Tag::Str, style: Style::Plain }
 }
 
 #[cfg(test)]

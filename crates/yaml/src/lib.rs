@@ -56,7 +56,7 @@ mod value;
 
 pub use comment::Comments;
 pub use document::Document;
-pub use emit::{Indent, json_to_yaml};
+pub use emit::{Indent, json_to_yaml, refolded};
 pub use error::Error;
 pub use node::{Content, Node};
 pub use plain::{core_kind, core_value, read};

@@ -108,7 +108,7 @@ impl<'s> Merger<'s> {
     ) -> Result<(), Error> {
         for (key, value) in std::mem::take(&mut dest.pairs) {
             let place = place.and_then(|place| place.field(&key.value));
-            let quoted = matches!(&value, Node::Scalar(scalar) if scalar.quoted);
+            let style = value.style();
             let new = patch.remove(&key.value);
             let patched = new.is_some();
             let Some(mut merged) = self.nodes(Some(value), new, place, depth + 1)? else {
@@ -120,7 +120,7 @@ impl<'s> Merger<'s> {
                 }
                 // What is put in the place of a scalar takes over its quotes.
                 if let Node::Scalar(scalar) = &mut merged {
-                    scalar.quoted = quoted;
+                    scalar.style = style;
                 }
             }
             dest.pairs.push((key, merged));

@@ -2,7 +2,7 @@
 
 use yaml::{Mapping, PlainKind, Value};
 
-use super::{Map, Node, Scalar, Tag};
+use super::{Map, Node, Scalar, Style, Tag};
 use crate::Error;
 
 impl Node {
@@ -37,7 +37,7 @@ impl Node {
             Value::Float(_) => Self::number(value.to_yaml().unwrap_or_default().trim_end()),
             Value::String(text) => {
                 let plain = yaml::core_kind(&text) == PlainKind::Str && !text.contains('\n');
-                Self::Scalar(Scalar { value: text, tag: Tag::Str, quoted: !plain })
+                Self::Scalar(Scalar { value: text, tag: Tag::Str, style: Style::quoted(!plain) })
             }
             Value::Sequence(items) => Self::List(items.into_iter().map(Self::from_value).collect()),
             Value::Mapping(map) => Self::Map(

@@ -9,7 +9,7 @@ mod scalar;
 pub(crate) use matcher::{Kind, matching};
 pub(crate) use path::{lookup, lookup_create, smart_split, split};
 pub(crate) use read::Reader;
-pub(crate) use scalar::{Scalar, Tag};
+pub(crate) use scalar::{Scalar, Style, Tag};
 
 use crate::Error;
 
@@ -92,12 +92,17 @@ impl Node {
         self.as_map_mut()?.get_mut(key)
     }
 
+    /// How it is written; what is no scalar is not quoted.
+    pub(crate) fn style(&self) -> Style {
+        if let Self::Scalar(scalar) = self { scalar.style } else { Style::Plain }
+    }
+
     /// Puts a scalar in the place of a scalar; how that is quoted stays.
     pub(crate) fn set_scalar(&mut self, value: &str, tag: Tag) -> Result<(), Error> {
         let Self::Scalar(old) = self else {
             return Err(self.wrong_kind("ScalarNode"));
         };
-        *old = Scalar { value: value.to_owned(), tag, quoted: old.quoted };
+        *old = Scalar { value: value.to_owned(), tag, style: old.style };
         Ok(())
     }
 
@@ -150,16 +155,16 @@ impl Map {
         }
         if let Some(old) = self.get_mut(key) {
             if let Node::Scalar(scalar) = &mut value {
-                scalar.quoted = matches!(old, Node::Scalar(old) if old.quoted);
+                scalar.style = old.style();
             }
             *old = value;
             return;
         }
         if let Node::Scalar(scalar) = &mut value
             && matches!(scalar.tag, Tag::None | Tag::Str)
-            && !scalar.quoted
+            && scalar.style == Style::Plain
         {
-            scalar.quoted = !yaml::reads_as_string(&scalar.value);
+            scalar.style = Style::quoted(!yaml::reads_as_string(&scalar.value));
         }
         self.pairs.push((Scalar::key(key), value));
     }

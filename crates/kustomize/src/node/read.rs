@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use yaml::{Content, Style};
+use yaml::Content;
 
-use super::{Map, Node, Scalar, Tag};
+use super::{Map, Node, Scalar, Style, Tag};
 use crate::{Budget, Error};
 
 /// Reads one document.
@@ -52,15 +52,19 @@ impl<'n, 'b> Reader<'n, 'b> {
         read
     }
 
-    fn scalar(&self, node: &yaml::Node, value: &str, style: Style) -> Result<Scalar, Error> {
+    fn scalar(&self, node: &yaml::Node, value: &str, style: yaml::Style) -> Result<Scalar, Error> {
         self.budget.bytes(value.len())?;
-        let quoted = style != Style::Plain;
+        let style = match style {
+            yaml::Style::Plain => Style::Plain,
+            yaml::Style::Folded => Style::Folded,
+            _ => Style::Quoted,
+        };
         let tag = match node.tag.as_deref() {
             Some(tag) if tag != "!" => Tag::parse(tag),
-            _ if quoted => Tag::Str,
+            _ if style != Style::Plain => Tag::Str,
             _ => Tag::of(yaml::core_kind(value)),
         };
-        Ok(Scalar { value: value.to_owned(), tag, quoted })
+        Ok(Scalar { value: value.to_owned(), tag, style })
     }
 
     fn target(&self, name: &str) -> Result<&'n yaml::Node, Error> {

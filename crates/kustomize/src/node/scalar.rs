@@ -10,8 +10,23 @@ use crate::Error;
 pub(crate) struct Scalar {
     pub(crate) value: String,
     pub(crate) tag: Tag,
-    /// Written in quotes or as a block, so never by its look.
-    pub(crate) quoted: bool,
+    pub(crate) style: Style,
+}
+
+/// How a scalar is written, as far as that tells what it is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    /// In quotes or as a block, so never by its look.
+    Quoted,
+    /// As a folded block, which kyaml does not read back as it wrote it.
+    Folded,
+}
+
+impl Style {
+    pub(crate) fn quoted(quoted: bool) -> Self {
+        if quoted { Self::Quoted } else { Self::Plain }
+    }
 }
 
 /// The type of a scalar. kyaml keeps it beside the text, and some edits change only one of them.
@@ -33,7 +48,7 @@ pub(crate) enum Tag {
 
 impl Scalar {
     pub(crate) fn tagged(value: &str, tag: Tag) -> Self {
-        Self { value: value.to_owned(), tag, quoted: false }
+        Self { value: value.to_owned(), tag, style: Style::Plain }
     }
 
     pub(crate) fn key(value: &str) -> Self {
@@ -47,17 +62,23 @@ impl Scalar {
 
     /// The value it is printed as and read back.
     pub(crate) fn to_value(&self) -> Result<Value, Error> {
-        let text = || Ok(Value::from(self.value.as_str()));
+        let text = || {
+            Ok(match self.style {
+                Style::Folded => Value::String(yaml::refolded(&self.value)),
+                _ => Value::from(self.value.as_str()),
+            })
+        };
+        let quoted = self.style != Style::Plain;
         match self.tag {
             Tag::Str | Tag::Other | Tag::Merge => return text(),
             Tag::Binary => return self.binary(),
-            Tag::None if self.quoted => return text(),
+            Tag::None if quoted => return text(),
             Tag::None => return Ok(yaml::core_value(&self.value)),
             _ => {}
         }
         let look = Tag::of(yaml::core_kind(&self.value));
         if look == self.tag {
-            return if self.quoted { text() } else { Ok(yaml::core_value(&self.value)) };
+            return if quoted { text() } else { Ok(yaml::core_value(&self.value)) };
         }
         match (self.tag, yaml::core_value(&self.value)) {
             #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]

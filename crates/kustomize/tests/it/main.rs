@@ -5,3 +5,4 @@ mod difference;
 mod disk;
 mod memory;
 mod property;
+mod quirk;

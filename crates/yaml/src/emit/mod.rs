@@ -8,7 +8,7 @@ mod writer;
 
 use crate::resolve::{Resolved, resolve};
 use crate::value::{Mapping, Value};
-use crate::{Content, Error, Node, Style, number, parse};
+use crate::{Content, Document, Error, Node, Style, number, parse};
 use analysis::Analysis;
 pub use tree::Indent;
 pub(crate) use tree::print;
@@ -113,6 +113,23 @@ fn check(value: &Value, depth: usize) -> Result<(), Error> {
 /// As [`parse`]: what is no YAML is refused, other errors of JSON are not seen.
 pub fn json_to_yaml(json: &str) -> Result<String, Error> {
     Ok(emit(&parse(json)?))
+}
+
+/// What is read of a text that go-yaml v3 wrote as a folded block: it doubles line breaks before lines
+/// that start with a space although they are not folded, so those gain an empty line.
+///
+/// ```
+/// assert_eq!(yaml::refolded("a\n  b\nc\n"), "a\n\n  b\nc\n");
+/// assert_eq!(yaml::refolded("a\nb\n"), "a\nb\n");
+/// ```
+pub fn refolded(text: &str) -> String {
+    let value = Content::Scalar { value: text.to_owned(), style: Style::Folded }.into();
+    let pairs = vec![(Node::scalar("text"), value)];
+    let root = Content::Mapping { pairs, flow: false }.into();
+    let document = Document { head: String::new(), root, foot: String::new() };
+    let read = Document::parse_all(&document.to_string()).unwrap_or_default();
+    let read = read.first().and_then(|document| document.root.get("text")?.as_str());
+    read.unwrap_or(text).to_owned()
 }
 
 fn emit(value: &Value) -> String {
