@@ -55,6 +55,12 @@ pub trait Object: Any + fmt::Debug {
         None
     }
 
+    /// The same type around another plain value, if that can be changed: a copy of a named map.
+    fn around(&self, underlying: Value) -> Option<Value> {
+        let _ = underlying;
+        None
+    }
+
     /// What JSON shows of it; without this, a struct is an object of its fields.
     fn json(&self) -> Option<Value> {
         None

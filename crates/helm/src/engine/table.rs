@@ -60,6 +60,10 @@ impl Object for Table {
         Some(Value::Map(self.0.clone()))
     }
 
+    fn around(&self, underlying: Value) -> Option<Value> {
+        if let Value::Map(map) = underlying { Some(Self::value(map)) } else { None }
+    }
+
     fn method(&self, name: &str) -> Option<Signature> {
         Some(Signature::parse(match name {
             "AsMap" => "-> dict",

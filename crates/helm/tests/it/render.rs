@@ -197,3 +197,16 @@ fn kube_versions_are_checked() {
     let none = render(chart(&[]), &Values::new(), &Options::new("a", "b")).unwrap();
     assert_eq!((none.manifest(), none.crds().len()), (String::new(), 0));
 }
+
+#[test]
+fn a_copy_of_the_values_is_one() {
+    let template = "{{ $copy := deepCopy .Values }}{{ $_ := set $copy `b` 2 }}{{ $_ := set (deepCopy $) `Values` nil }}\
+                    {{ $_ := set .Values `c` (deepCopy .Values) }}\
+                    kind: {{ typeOf $copy }}\nall: {{ .Values | toJson }}\n";
+    let rendered = with(&[("templates/a.yaml", template)], "a: 1").unwrap();
+    let manifest = rendered.manifest();
+    assert!(
+        manifest.ends_with("kind: chartutil.Values\nall: {\"a\":1,\"c\":{\"a\":1}}\n"),
+        "{manifest}"
+    );
+}

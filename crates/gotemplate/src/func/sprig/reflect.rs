@@ -44,6 +44,10 @@ fn copy(call: &Call<'_>, value: &Value) -> Result<Value, Fault> {
             });
             Ok(Value::Map(Map::new(map.key_type().clone(), map.element().clone(), entries?)))
         }
+        Value::Object(object) if let Some(plain) = object.underlying() => {
+            let plain = call.budget().nested(|| copy(call, &plain))?;
+            Ok(object.around(plain).unwrap_or_else(|| value.clone()))
+        }
         other => {
             call.budget().step()?;
             Ok(other.clone())
