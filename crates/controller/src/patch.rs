@@ -59,9 +59,9 @@ impl Writer {
         Self { client, place, note, latest: object, seen }
     }
 
-    /// The object as the API server has it, as far as known.
-    pub(crate) fn latest(&self) -> &Value {
-        &self.latest
+    /// The resourceVersion of the object as the API server has it, as far as known.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.latest["metadata"]["resourceVersion"].as_str().map(str::to_owned)
     }
 
     /// Makes `status` the status; says whether anything had to be written.
@@ -151,9 +151,17 @@ impl Writer {
         };
         let request = request.map_err(kube::Error::BuildRequest)?;
         let answer: Value = self.client.request(request).await?;
+        self.take_note(answer);
+        Ok(())
+    }
+
+    /// What nobody reads is not copied on: managed fields are often half of an object.
+    fn take_note(&mut self, mut answer: Value) {
+        if let Some(metadata) = answer["metadata"].as_object_mut() {
+            metadata.shift_remove("managedFields");
+        }
         (self.note)(&answer);
         self.latest = answer;
-        Ok(())
     }
 
     async fn read_again(&mut self) -> Result<(), Unwritten> {
@@ -164,8 +172,7 @@ impl Writer {
         if now["metadata"]["uid"] != self.latest["metadata"]["uid"] {
             return Err(Unwritten::Gone);
         }
-        (self.note)(&now);
-        self.latest = now;
+        self.take_note(now);
         Ok(())
     }
 }

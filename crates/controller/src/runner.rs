@@ -11,6 +11,7 @@ use api::reason;
 use futures::FutureExt as _;
 use kube::api::ApiResource;
 use kube::{Resource, ResourceExt as _};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -240,7 +241,7 @@ fn show<K: Object>(metrics: &Metrics, kind: &str, change: &Change<K>) {
     };
     shown.suspended(object.suspended());
     let ready = object.status().and_then(|status| status.condition(READY));
-    shown.condition(READY, ready.map_or("Unknown", |ready| &ready.status));
+    shown.ready(ready.map_or("Unknown", |ready| &ready.status));
 }
 
 /// Lets an object run if it changed in a way that matters: generation, request, deletion, or an
@@ -335,7 +336,7 @@ impl<R: Reconcile> Run<'_, R> {
         let feed = self.runner.feed.clone();
         let note = move |answer: &Value| {
             // An answer that is no such object is not worth noting; the watch will tell.
-            if let Ok(object) = serde_json::from_value(answer.clone()) {
+            if let Ok(object) = R::Resource::deserialize(answer) {
                 feed.note(object);
             }
         };
@@ -470,12 +471,13 @@ impl<R: Reconcile> Run<'_, R> {
         if matches!(written, Err(Unwritten::Gone)) {
             return idle();
         }
-        let shown = serde_json::from_value(turn.writer.latest().clone()).ok();
+        let mut shown = object.clone();
+        shown.meta_mut().resource_version = turn.writer.version();
         let failed = outcome.event.as_ref().is_some_and(|e| e.severity == Severity::Error);
         if failed {
             self.runner.host.metrics.object(&self.runner.kind, self.key).failed();
         }
-        self.tell(shown.as_ref().unwrap_or(object), outcome.event.clone(), events);
+        self.tell(&shown, outcome.event.clone(), events);
         match written {
             Err(error) => self.unwritten(error),
             Ok(_) if stalled => Ran { plan: Plan::default(), ended: Ended::Success },
@@ -504,7 +506,8 @@ impl<R: Reconcile> Run<'_, R> {
             Then::Next(Next::Again { after }) => (at(after), Vec::new()),
             Then::Next(Next::Interval { every }) => {
                 let jitter = host.options.interval_jitter;
-                (at(backoff::jitter(every, jitter, rand::random())), Vec::new())
+                let due = at(backoff::jitter(every, jitter, rand::random()));
+                (due.map(|due| backoff::aligned(due, every)), Vec::new())
             }
             Then::Next(Next::Park { wake_on, deadline }) => {
                 // Who parks until a time that is past must not keep the machine busy.

@@ -1,7 +1,7 @@
 //! The scanned tags, on disk, one file for each ImageRepository.
 //!
 //! ```text
-//! FOLDER/<uid>   zlib( header JSON, newline, tag, newline, tag, ... )
+//! FOLDER/<uid>   header JSON, newline, tag, newline, tag, newline, ... ; in zlib if it is long
 //! ```
 //!
 //! Keyed by the object, never by the image: two objects that scan one image with other exclusions
@@ -15,6 +15,9 @@ use std::{
 
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
+
+/// Shorter texts are kept as they are: they fill one block of the disk either way.
+const SHORT: usize = 4096;
 
 /// What is kept of one scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,23 +96,33 @@ fn encode(stored: &Stored) -> std::io::Result<Vec<u8>> {
         count: stored.tags.len(),
         validator: stored.validator.clone(),
     };
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    serde_json::to_writer(&mut encoder, &header)?;
+    let mut text = serde_json::to_vec(&header)?;
+    text.push(b'\n');
     for tag in &stored.tags {
-        encoder.write_all(b"\n")?;
-        encoder.write_all(tag.as_bytes())?;
+        text.extend_from_slice(tag.as_bytes());
+        text.push(b'\n');
     }
+    if text.len() <= SHORT {
+        return Ok(text);
+    }
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&text)?;
     encoder.finish()
 }
 
 fn decode(bytes: &[u8]) -> std::io::Result<Stored> {
     let mut text = String::new();
-    ZlibDecoder::new(bytes).read_to_string(&mut text)?;
-    let mut lines = text.split('\n');
+    if bytes.starts_with(b"{") {
+        (&*bytes).read_to_string(&mut text)?;
+    } else {
+        ZlibDecoder::new(bytes).read_to_string(&mut text)?;
+    }
+    let cut_off = || std::io::Error::other("the file is cut off");
+    let mut lines = text.strip_suffix('\n').ok_or_else(cut_off)?.split('\n');
     let header: Header = serde_json::from_str(lines.next().unwrap_or_default())?;
     let tags: Vec<String> = lines.map(str::to_owned).collect();
     if tags.len() != header.count {
-        return Err(std::io::Error::other("the file is cut off"));
+        return Err(cut_off());
     }
     Ok(Stored { image: header.image, validator: header.validator, tags })
 }

@@ -1,14 +1,18 @@
 //! Kubernetes Events, written behind bounded queues so that no run waits for them.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use api::meta::{EVENT_ANNOTATION_PREFIX, Time};
+use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event as KubeEvent, EventSource, ObjectReference};
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::Request;
 use kube::{Client, Resource, ResourceExt as _};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -20,10 +24,13 @@ use crate::activity::{Activity, Busy};
 use crate::clock::Clock;
 use crate::patch;
 
-/// Events of one object keep their order; those of different objects are written side by side.
-const WRITERS: usize = 4;
-/// How many events may wait for a slow API server, per writer, before new ones are dropped.
-const CAPACITY: usize = 2048;
+/// How many events may wait for a slow API server before new ones are dropped.
+const CAPACITY: usize = 8192;
+/// How many are written side by side; those of one object keep their order.
+const BATCH: usize = 64;
+/// For how long a trace, which tells nothing new, waits for others to be written with: an API server
+/// that writes to disk takes hardly longer for many than for one.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The object an event is about.
 #[derive(Debug, Clone, Serialize)]
@@ -61,7 +68,7 @@ pub(crate) struct Outlet {
 /// Delivers events without making anybody wait.
 #[derive(Clone)]
 pub(crate) struct Recorder {
-    queues: Vec<mpsc::Sender<Item>>,
+    queue: mpsc::Sender<Item>,
     pending: Arc<Pending>,
     posting: Option<Posting>,
     clock: Arc<dyn Clock>,
@@ -93,14 +100,10 @@ impl Recorder {
         let Outlet { client, clock, posting, activity } = outlet;
         let pending = Arc::new(Pending::default());
         activity.add(pending.clone());
-        let queues = (0..WRITERS).map(|_| {
-            let (queue, items) = mpsc::channel(CAPACITY);
-            let writer = Writer { client: client.clone(), correlator: Correlator::default() };
-            tokio::spawn(writer.run(items, Arc::clone(&pending), activity.clone()));
-            queue
-        });
-        let queues = queues.collect();
-        Self { queues, pending, posting, clock, activity }
+        let (queue, items) = mpsc::channel(CAPACITY);
+        let writer = Writer { client, correlator: Mutex::default() };
+        tokio::spawn(writer.run(items, Arc::clone(&pending), activity.clone()));
+        Self { queue, pending, posting, clock, activity }
     }
 
     /// Ends when all Kubernetes Events are written.
@@ -123,52 +126,72 @@ impl Recorder {
         if let Some(posting) = &self.posting {
             posting.send(&subject, &event, component, at);
         }
-        let queue = &self.queues[shard(&subject.uid)];
         self.pending.count.fetch_add(1, Ordering::SeqCst);
-        if queue.try_send(Item { subject, event, component, at }).is_err() {
+        if self.queue.try_send(Item { subject, event, component, at }).is_err() {
             self.pending.count.fetch_sub(1, Ordering::SeqCst);
             tracing::warn!("event dropped: too many are waiting for the API server");
         }
     }
 }
 
-fn shard(uid: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    uid.hash(&mut hasher);
-    usize::try_from(hasher.finish() % WRITERS as u64).unwrap_or_default()
+/// What there is to write: waits for one event, and for others a while if that is only a trace.
+async fn batch(items: &mut mpsc::Receiver<Item>) -> Option<Vec<Item>> {
+    let mut batch = vec![items.recv().await?];
+    let patience = tokio::time::sleep(PATIENCE);
+    let mut patience = std::pin::pin!(patience);
+    while batch.len() < BATCH && batch.iter().all(|it| it.event.severity == Severity::Trace) {
+        tokio::select! {
+            Some(item) = items.recv() => batch.push(item),
+            () = &mut patience => break,
+            else => break,
+        }
+    }
+    while batch.len() < BATCH
+        && let Ok(item) = items.try_recv()
+    {
+        batch.push(item);
+    }
+    Some(batch)
 }
 
 struct Writer {
     client: Client,
-    correlator: Correlator,
+    correlator: Mutex<Correlator>,
 }
 
 impl Writer {
-    async fn run(
-        mut self,
-        mut items: mpsc::Receiver<Item>,
-        pending: Arc<Pending>,
-        activity: Activity,
-    ) {
-        while let Some(item) = items.recv().await {
-            if let Err(error) = self.write(&item).await {
-                let error = patch::describe(&error);
-                tracing::warn!(error, reason = item.event.reason, "event not written");
+    async fn run(self, mut items: mpsc::Receiver<Item>, pending: Arc<Pending>, activity: Activity) {
+        while let Some(batch) = batch(&mut items).await {
+            let count = batch.len();
+            let mut objects = HashMap::<String, Vec<Item>>::new();
+            for item in batch {
+                objects.entry(item.subject.uid.clone()).or_default().push(item);
             }
-            if pending.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            join_all(objects.values().map(|items| self.in_order(items))).await;
+            if pending.count.fetch_sub(count, Ordering::SeqCst) == count {
                 activity.ring();
             }
         }
     }
 
-    async fn write(&mut self, item: &Item) -> kube::Result<()> {
+    async fn in_order(&self, items: &[Item]) {
+        for item in items {
+            if let Err(error) = self.write(item).await {
+                let error = patch::describe(&error);
+                tracing::warn!(error, reason = item.event.reason, "event not written");
+            }
+        }
+    }
+
+    async fn write(&self, item: &Item) -> kube::Result<()> {
         let identity = identity(item);
-        match self.correlator.judge(&identity, item.at) {
+        let advice = self.correlator.lock().judge(&identity, item.at);
+        match advice {
             Advice::Drop => Ok(()),
             Advice::Create => self.create(item, identity).await,
             Advice::Count { name, count } => match self.count(item, &name, count).await {
                 Err(error) if patch::code(&error) == Some(404) => {
-                    self.correlator.expired(&identity);
+                    self.correlator.lock().expired(&identity);
                     self.create(item, identity).await
                 }
                 other => other,
@@ -176,23 +199,33 @@ impl Writer {
         }
     }
 
-    async fn create(&mut self, item: &Item, identity: Identity) -> kube::Result<()> {
+    async fn create(&self, item: &Item, identity: Identity) -> kube::Result<()> {
         let event = kube_event(item);
         let name = event.name_any();
-        self.api(item).create(&PostParams::default(), &event).await?;
-        self.correlator.created(identity, name);
+        let body = serde_json::to_vec(&event).map_err(kube::Error::SerdeError)?;
+        self.send(events(item).create(&PostParams::default(), body)).await?;
+        self.correlator.lock().created(identity, name);
         Ok(())
     }
 
     async fn count(&self, item: &Item, name: &str, count: i32) -> kube::Result<()> {
         let body = json!({ "count": count, "lastTimestamp": Time(item.at) });
-        self.api(item).patch(name, &PatchParams::default(), &Patch::Merge(body)).await?;
-        Ok(())
+        self.send(events(item).patch(name, &PatchParams::default(), &Patch::Merge(body))).await
     }
 
-    fn api(&self, item: &Item) -> Api<KubeEvent> {
-        Api::namespaced(self.client.clone(), namespace(item))
+    /// Sends a request, and does not read the Event that is the answer.
+    async fn send(&self, request: Result<Written, kube::core::request::Error>) -> kube::Result<()> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        self.client.request_text(request).await?;
+        Ok(())
     }
+}
+
+/// A request that writes an Event.
+type Written = http::Request<Vec<u8>>;
+
+fn events(item: &Item) -> Request {
+    Request::new(KubeEvent::url_path(&(), Some(namespace(item))))
 }
 
 fn identity(item: &Item) -> Identity {

@@ -5,6 +5,7 @@
 //! of client-go. Unlike upstream's image controllers, `gotk_reconcile_condition` and
 //! `gotk_suspend_status` are fed.
 
+mod object;
 mod token;
 
 use std::sync::{Arc, Weak};
@@ -15,13 +16,12 @@ use prometheus::{
     CounterVec, Encoder as _, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry, TextEncoder,
 };
 
-use crate::Key;
+use object::Objects;
 use token::TokenFamilies;
 
 const OBJECT: &[&str] = &["kind", "name", "namespace"];
 const CONTROLLER: &[&str] = &["controller"];
 const QUEUE: &[&str] = &["name", "controller"];
-const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
 
 /// The metrics of all controllers of a process. Cheap to clone.
 #[derive(Clone)]
@@ -31,10 +31,7 @@ pub struct Metrics {
 
 struct Families {
     registry: Registry,
-    duration: HistogramVec,
-    condition: GaugeVec,
-    suspended: GaugeVec,
-    errors: CounterVec,
+    objects: Objects,
     reconciles: CounterVec,
     reconcile_errors: CounterVec,
     terminal_errors: CounterVec,
@@ -175,54 +172,6 @@ impl Metrics {
     pub(crate) fn panicked(&self, queue: &str) {
         self.families.panics.with_label_values(&[queue]).inc();
     }
-
-    /// The metrics of one object.
-    pub(crate) fn object<'a>(&'a self, kind: &'a str, key: &'a Key) -> ObjectMetrics<'a> {
-        ObjectMetrics { families: &self.families, labels: [kind, &key.name, &key.namespace] }
-    }
-}
-
-/// The metrics of one object.
-pub(crate) struct ObjectMetrics<'a> {
-    families: &'a Families,
-    labels: [&'a str; 3],
-}
-
-impl ObjectMetrics<'_> {
-    pub(crate) fn ran(&self, time: Duration) {
-        let family = &self.families.duration;
-        family.with_label_values(&self.labels).observe(time.as_secs_f64());
-    }
-
-    pub(crate) fn failed(&self) {
-        self.families.errors.with_label_values(&self.labels).inc();
-    }
-
-    pub(crate) fn suspended(&self, suspended: bool) {
-        let value = f64::from(u8::from(suspended));
-        self.families.suspended.with_label_values(&self.labels).set(value);
-    }
-
-    pub(crate) fn condition(&self, kind: &str, status: &str) {
-        let [a, b, c] = self.labels;
-        for known in STATUSES {
-            let value = f64::from(u8::from(known == status));
-            self.families.condition.with_label_values(&[a, b, c, kind, known]).set(value);
-        }
-    }
-
-    /// Removes all series of the object. Those that do not exist need no removal.
-    pub(crate) fn remove(&self) {
-        let [a, b, c] = self.labels;
-        let _ = self.families.duration.remove_label_values(&self.labels);
-        let _ = self.families.errors.remove_label_values(&self.labels);
-        let _ = self.families.suspended.remove_label_values(&self.labels);
-        self.families.tokens.remove(&self.labels);
-        for status in STATUSES {
-            let labels = [a, b, c, api::meta::READY, status];
-            let _ = self.families.condition.remove_label_values(&labels);
-        }
-    }
 }
 
 /// A worker at work.
@@ -258,10 +207,7 @@ impl Families {
     fn register(registry: Registry) -> Result<Self, prometheus::Error> {
         let it = &registry;
         Ok(Self {
-            duration: histogram(it, GOTK_DURATION, OBJECT, exponential_range())?,
-            condition: gauge(it, GOTK_CONDITION, &with(OBJECT, &["type", "status"]))?,
-            suspended: gauge(it, GOTK_SUSPENDED, OBJECT)?,
-            errors: counter(it, GOTK_ERRORS, OBJECT)?,
+            objects: Objects::register(it)?,
             reconciles: counter(it, RECONCILES, &with(CONTROLLER, &["result"]))?,
             reconcile_errors: counter(it, RECONCILE_ERRORS, CONTROLLER)?,
             terminal_errors: counter(it, TERMINAL_ERRORS, CONTROLLER)?,
@@ -304,12 +250,6 @@ impl Families {
 /// Name and help of a family.
 type Family = (&'static str, &'static str);
 
-const GOTK_DURATION: Family =
-    ("gotk_reconcile_duration_seconds", "How long the runs of an object took.");
-const GOTK_CONDITION: Family =
-    ("gotk_reconcile_condition", "Status of a condition of an object: 1 for the one it has.");
-const GOTK_SUSPENDED: Family = ("gotk_suspend_status", "Whether an object is suspended.");
-const GOTK_ERRORS: Family = ("gotk_reconcile_error_total", "Runs of an object that failed.");
 const RECONCILES: Family =
     ("controller_runtime_reconcile_total", "Runs of a controller by result.");
 const RECONCILE_ERRORS: Family =
@@ -352,12 +292,6 @@ const RECONCILE_BUCKETS: [f64; 40] = [
     25.0, 30.0, 40.0, 50.0, 60.0,
 ];
 
-/// `ExponentialBucketsRange(10e-3, 1800, 10)` of `client_golang`.
-fn exponential_range() -> Vec<f64> {
-    let growth = (1800.0_f64 / 10e-3).powf(1.0 / 9.0);
-    (0..10).map(|i| 10e-3 * growth.powi(i)).collect()
-}
-
 /// `ExponentialBuckets(10e-9, 10, 12)` of `client_golang`.
 fn queue_buckets() -> Vec<f64> {
     std::iter::successors(Some(10e-9), |bound| Some(bound * 10.0)).take(12).collect()
@@ -396,35 +330,7 @@ mod tests {
 
     #[test]
     fn buckets_are_upstreams() {
-        let range = exponential_range();
-        let close = |a: f64, b: f64| (a - b).abs() < b * 1e-9;
-        assert!(close(range[0], 0.01) && close(range[9], 1800.0));
-        assert!(close(range[1], 0.038_363_583_488_692_544));
-        assert!(close(queue_buckets()[11], 1000.0));
-    }
-
-    #[test]
-    fn the_series_of_an_object_go_with_it() {
-        let metrics = Metrics::new(Registry::new()).unwrap();
-        let key = Key::new("ns", "app");
-        let object = metrics.object("Toy", &key);
-        object.ran(Duration::from_millis(20));
-        object.failed();
-        object.suspended(true);
-        object.condition("Ready", "False");
-        let text = metrics.text().unwrap();
-        let labels = "kind=\"Toy\",name=\"app\",namespace=\"ns\"";
-        for line in [
-            format!("gotk_reconcile_duration_seconds_count{{{labels}}} 1"),
-            format!("gotk_reconcile_error_total{{{labels}}} 1"),
-            format!("gotk_suspend_status{{{labels}}} 1"),
-            format!("gotk_reconcile_condition{{{labels},status=\"False\",type=\"Ready\"}} 1"),
-            format!("gotk_reconcile_condition{{{labels},status=\"True\",type=\"Ready\"}} 0"),
-        ] {
-            assert!(text.contains(&line), "{line} is not in\n{text}");
-        }
-        object.remove();
-        assert!(!metrics.text().unwrap().contains("app"));
+        assert!((queue_buckets()[11] - 1000.0).abs() < 1e-6);
     }
 
     #[test]

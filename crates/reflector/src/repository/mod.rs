@@ -10,6 +10,7 @@
 //! and not before.
 
 mod due;
+mod excluded;
 
 use std::time::Duration;
 
@@ -25,11 +26,16 @@ use policy::{Exclusions, Scan};
 use registry::{Access, Listing, Repository};
 
 use self::due::{Circumstances, Due};
+use self::excluded::Excluded;
 use crate::{Context, access, tags::Stored};
+
+/// Tags of fewer bytes than this are sorted at once: to hand them to another thread takes longer.
+const SMALL: usize = 4096;
 
 /// Reconciles ImageRepositories.
 pub struct RepositoryReconciler {
     context: Context,
+    excluded: Excluded,
 }
 
 /// The spec, read and checked.
@@ -43,7 +49,7 @@ struct Plan {
 impl RepositoryReconciler {
     /// A reconciler of its own; many may share a context.
     pub fn new(context: Context) -> Self {
-        Self { context }
+        Self { context, excluded: Excluded::default() }
     }
 
     /// Asks the registry, and keeps what it says.
@@ -55,7 +61,7 @@ impl RepositoryReconciler {
         known: Option<Stored>,
     ) -> Result<Scan, Stop> {
         // A regular expression that cannot be used is reported as the scan it makes impossible.
-        let exclusions = Exclusions::new(&plan.exclusions).map_err(failed)?;
+        let exclusions = self.excluded.by(&plan.exclusions).map_err(failed)?;
         let how = registry::Scan {
             timeout: plan.timeout,
             previous: known.as_ref().and_then(|stored| stored.validator.as_ref()),
@@ -65,16 +71,23 @@ impl RepositoryReconciler {
             .list_tags(&plan.repository, access, &how)
             .await
             .map_err(|error| refused(&error))?;
-        let (tags, validator) = match (listing, known) {
-            (Listing::Unchanged, Some(stored)) => (stored.tags, stored.validator),
+        let (tags, validator) = match (listing, &known) {
+            (Listing::Unchanged, Some(stored)) => (stored.tags.clone(), stored.validator.clone()),
             (Listing::Unchanged, None) => return Err(failed("the registry sent no tags")),
             (Listing::Tags { tags, validator }, _) => (tags, validator),
         };
         let bytes = tags.iter().map(String::len).sum();
         let work = move || Scan::new(tags, &exclusions);
-        let scan = self.context.compute.run(bytes, work).await.map_err(failed)?;
+        let scan = if bytes < SMALL {
+            work()
+        } else {
+            self.context.compute.run(bytes, work).await.map_err(failed)?
+        };
         let stored =
             Stored { image: plan.repository.canonical(), validator, tags: scan.tags().to_vec() };
+        if known.as_ref() == Some(&stored) {
+            return Ok(scan);
+        }
         let uid = it.uid().unwrap_or_default();
         self.context.tags.put(&uid, stored).await.map_err(|error| {
             failed(format!("failed to set tags for {:?}: {error}", plan.repository.canonical()))
