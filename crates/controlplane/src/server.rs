@@ -22,7 +22,7 @@ use crate::user::{Logins, Token};
 /// The namespaces that are there from the start.
 const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 /// How much of the past each resource keeps for watchers that come back.
-const WINDOW: Window = Window { events: 8192, bytes: 4 << 20 };
+const WINDOW: Window = Window { events: 8192, bytes: 2 << 20 };
 
 /// How to run a server.
 #[derive(Debug, Clone, Default)]

@@ -167,7 +167,7 @@ impl Request<'_> {
         take(&mut managers, Some(&identity), &changed, &comparison.removed);
         let same = equal(self.live, &object);
         if let Some(mine) = managers.owned.get_mut(&identity) {
-            mine.set = mine.set.difference(&common());
+            mine.set = mine.set.difference(common());
             if !same {
                 mine.time = Some(written(self.how.now));
             }

@@ -254,14 +254,22 @@ pub(super) fn conflict_message(conflicts: &[Conflict]) -> String {
 /// Whether two objects differ in nothing but the times of their managed fields; such an update
 /// need not be written.
 pub(crate) fn same_but_times(a: &Value, b: &Value) -> bool {
-    timeless(a) == timeless(b)
+    same_but(a, b, "metadata", |a, b| {
+        same_but(a, b, "managedFields", |a, b| match (a.as_array(), b.as_array()) {
+            (Some(a), Some(b)) => {
+                let untimed = |(a, b)| same_but(a, b, "time", |_, _| true);
+                a.len() == b.len() && a.iter().zip(b).all(untimed)
+            }
+            _ => a == b,
+        })
+    })
 }
 
-fn timeless(object: &Value) -> Value {
-    let mut object = object.clone();
-    let entries = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
-    for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
-        entry.shift_remove("time");
-    }
-    object
+/// Whether two maps are equal where `equal` compares the member `name`, present or not.
+fn same_but(a: &Value, b: &Value, name: &str, equal: impl Fn(&Value, &Value) -> bool) -> bool {
+    let (Some(left), Some(right)) = (a.as_object(), b.as_object()) else { return a == b };
+    let others = |map: &Map<String, Value>| map.len() - usize::from(map.contains_key(name));
+    others(left) == others(right)
+        && left.iter().filter(|(key, _)| *key != name).all(|(key, a)| right.get(key) == Some(a))
+        && equal(&a[name], &b[name])
 }

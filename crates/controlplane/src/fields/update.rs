@@ -1,6 +1,7 @@
 //! Recording who changed which fields.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::manager::{Identity, Managers, Operation, Owned, conflicts, written};
 use super::set::Set;
 use super::step::Step;
 use super::walk::Comparison;
-use super::{Conflict, Type, Update, without_managed_fields};
+use super::{Conflict, Type, Update};
 
 /// Fields nobody owns: every request sends them.
 const COMMON: [&[&str]; 12] = [
@@ -33,6 +34,10 @@ const COMMON: [&[&str]; 12] = [
 /// read in the request's own managed fields is ignored in favour of those of `old`.
 pub(crate) fn update(old: Option<&Value>, new: &mut Value, ty: &Type, how: &Update<'_>) {
     let mut managers = current(old, new, how.subresource);
+    if let Some(fields) = new.pointer_mut("/metadata/managedFields") {
+        // They are written anew; nobody owns them.
+        fields.take();
+    }
     let existed = old.and_then(|old| old.pointer("/metadata/uid")).is_some();
     if !(managers.is_empty() && existed) {
         track(old, new, &mut managers, ty, how);
@@ -64,16 +69,16 @@ pub(super) fn track(
     ty: &Type,
     how: &Update<'_>,
 ) {
-    let old = old.map_or_else(|| json!({}), without_managed_fields);
-    let new = without_managed_fields(new);
-    let reset = paths(how.reset.iter().map(|path| path.split('.').collect()));
+    let nothing = json!({});
+    let fixed = how.reset.iter().copied().chain(["metadata.managedFields"]);
+    let reset = paths(fixed.map(|path| path.split('.').collect()));
     managers.reconcile(ty);
-    let mut comparison = Comparison::between(&old, &new, &ty.shape);
+    let mut comparison = Comparison::between(old.unwrap_or(&nothing), new, &ty.shape);
     comparison.forget(&reset);
     let changed = comparison.modified.union(&comparison.added);
     // Whoever owned a field before has lost it to this change, even the same manager.
     take(managers, None, &changed, &comparison.removed);
-    let mine = changed.without(&reset).difference(&common());
+    let mine = changed.difference(common());
     if !mine.is_empty() {
         let identity =
             Identity::new(how.manager, Operation::Update, how.api_version, how.subresource);
@@ -119,8 +124,9 @@ pub(super) fn as_conflicts(sets: &BTreeMap<Identity, Set>) -> Vec<Conflict> {
 }
 
 /// Fields nobody owns.
-pub(super) fn common() -> Set {
-    paths(COMMON.iter().map(|path| path.to_vec()))
+pub(super) fn common() -> &'static Set {
+    static SET: LazyLock<Set> = LazyLock::new(|| paths(COMMON.iter().map(|path| path.to_vec())));
+    &SET
 }
 
 /// The set of these paths.

@@ -297,6 +297,9 @@ impl Comparison {
         shape: &Ref,
         path: &mut Vec<Step>,
     ) {
+        if old == new {
+            return;
+        }
         let resolved = shape.resolve();
         let several = [resolved.scalar.is_some(), resolved.list.is_some(), resolved.map.is_some()];
         let differ = several.iter().filter(|x| **x).count() > 1

@@ -20,14 +20,12 @@ use crate::store::{Event, Object, State, Trim};
 const RECORDS: TableDefinition<u64, (&str, &str, &[u8])> = TableDefinition::new("records");
 /// resource → the newest revision whose event is forgotten.
 const FLOORS: TableDefinition<&str, u64> = TableDefinition::new("floors");
-/// The newest revision ever given out: that of a trimmed deletion must not be given out again.
-const COUNTER: TableDefinition<(), u64> = TableDefinition::new("counter");
 
 /// How much of the file is kept in memory. Reads never go to the file, so little helps.
 const CACHE_BYTES: usize = 4 << 20;
 
 /// The size from which on the file is compacted at a start if most of it is free.
-const COMPACT_FROM: u64 = 8 << 20;
+const COMPACT_FROM: u64 = 4 << 20;
 
 /// A log in one file; the file is locked as long as this lives.
 pub(crate) struct Disk {
@@ -102,10 +100,6 @@ impl Disk {
             let (resource, path, json) = record.value();
             replay(state, revision.value(), (resource, path), json)?;
         }
-        let counter = read.open_table(COUNTER).map_err(broken)?;
-        if let Some(revision) = counter.get(()).map_err(broken)? {
-            state.advance(revision.value());
-        }
         Ok(())
     }
 }
@@ -179,12 +173,11 @@ fn write(database: &Database, events: &[Arc<Event>], trim: &Trim) -> Result<(), 
         for revision in &trim.records {
             records.remove(revision)?;
         }
-        let mut floors = transaction.open_table(FLOORS)?;
-        for (resource, floor) in &trim.floors {
-            floors.insert(&**resource, floor)?;
-        }
-        if let Some(last) = events.last() {
-            transaction.open_table(COUNTER)?.insert((), last.revision)?;
+        if !trim.floors.is_empty() {
+            let mut floors = transaction.open_table(FLOORS)?;
+            for (resource, floor) in &trim.floors {
+                floors.insert(&**resource, floor)?;
+            }
         }
     }
     transaction.commit()?;

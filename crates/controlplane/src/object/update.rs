@@ -113,9 +113,10 @@ impl Api {
         escalation::check(self, target, (&new, Some(&old)), write.user.as_deref())?;
         bump_generation(target, &old, &mut new);
         let mut errors = meta::validate(&target.resource, &new);
-        errors.extend(meta::validate_update(&old, &new));
+        let found = meta::validate_update(&old, &new);
         // kube-apiserver finds what is wrong with the metadata twice.
-        errors.extend(meta::validate_update(&old, &new));
+        errors.extend(found.clone());
+        errors.extend(found);
         errors.extend(form::validate(target, &new, Some(&old)));
         errors.extend(kind::validate(target, &new, Some(&old)));
         if !errors.is_empty() {

@@ -136,11 +136,6 @@ impl State {
         self.revision
     }
 
-    /// Moves the counter on without a change: after a restart, past what was ever given out.
-    pub(crate) fn advance(&mut self, revision: u64) {
-        self.revision = self.revision.max(revision);
-    }
-
     /// Marks everything of `resource` up to `floor` as forgotten: it was trimmed from the log.
     pub(crate) fn forget(&mut self, resource: &ResourceId, floor: u64) {
         let place = self.shelves.entry(resource.clone()).or_default();
