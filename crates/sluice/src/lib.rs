@@ -21,3 +21,8 @@ mod term;
 mod token;
 
 pub use cli::{command, main};
+
+/// Objects are many small strings that come and go on every thread: a fifth of the time of a process
+/// at rest is spent on them, and the system's allocator gives little of them back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

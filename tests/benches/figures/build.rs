@@ -1,6 +1,7 @@
 //! Figures of the kustomize engine: against the program on real overlays, and how it grows.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use kustomize::{Budget, Entry, Inputs, Options, Reorder, Tree};
 use scenarios::{Backend, skipped};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::Figure;
 
@@ -60,7 +62,7 @@ fn program() -> Option<PathBuf> {
     found
 }
 
-/// The engine alone, in this process, on trees that make more than 50 resources; against kustomize's
+/// The engine alone, in this process, on [`trees`] of more than 50 resources; against kustomize's
 /// own in a process of its own (`tests/tools/krusty`).
 fn engine(n: Option<usize>) -> Result<Option<Figure>> {
     let Some(root) = testkit::corpus("kustomize") else { return Ok(None) };
@@ -69,13 +71,7 @@ fn engine(n: Option<usize>) -> Result<Option<Figure>> {
         skipped("the engine against kustomize's", "krusty, built by `cargo xtask setup`");
         return Ok(None);
     };
-    let mut folders = Vec::new();
-    for folder in real(&root)? {
-        if turn(&folder)?.1 > 50 {
-            folders.push(folder);
-        }
-    }
-    folders.truncate(n.unwrap_or(usize::MAX));
+    let (_place, mut folders) = trees(&root)?;
     let mut ours = Duration::ZERO;
     for folder in &folders {
         let turns = (0..TIMES).map(|_| Ok(turn(folder)?.0)).collect::<Result<Vec<_>>>()?;
@@ -87,6 +83,46 @@ fn engine(n: Option<usize>) -> Result<Option<Figure>> {
     let peer: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
     let ours = ours.as_secs_f64() * 1000.0;
     Ok(Some(figure(("build-engine", "ms"), (ours, Some(peer)), (0.0, 3.0), folders.len())))
+}
+
+/// Trees of more than 50 resources, which no single overlay of the corpus has: the largest overlays of
+/// some repositories side by side, each renamed.
+fn trees(root: &Path) -> Result<(TempDir, Vec<PathBuf>)> {
+    let place = tempfile::tempdir()?;
+    let up = "../".repeat(place.path().components().count() + 1);
+    let mut largest = BTreeMap::<PathBuf, (usize, PathBuf)>::new();
+    for folder in real(root)? {
+        let of = folder.strip_prefix(root)?.iter().take(1).collect();
+        let count = turn(&folder)?.1;
+        let known = largest.entry(of).or_default();
+        if count > known.0 {
+            *known = (count, folder);
+        }
+    }
+    let (mut trees, mut members, mut count) = (Vec::new(), Vec::new(), 0);
+    for (resources, folder) in largest.into_values() {
+        let (n, tree) = (members.len(), place.path().join(trees.len().to_string()));
+        let member = tree.join(n.to_string());
+        std::fs::create_dir_all(&member)?;
+        let base = format!("{up}{}", folder.canonicalize()?.strip_prefix("/")?.display());
+        let own =
+            format!("resources: [../{base}]\nnameSuffix: -{n}\ncommonAnnotations: {{n: '{n}'}}\n");
+        std::fs::write(member.join("kustomization.yaml"), own)?;
+        members.push(n.to_string());
+        count += resources;
+        if count > 50 {
+            let own = format!("resources: [{}]\n", members.join(", "));
+            std::fs::write(tree.join("kustomization.yaml"), own)?;
+            // Members that cannot stand side by side make no tree.
+            if turn(&tree).is_ok() {
+                trees.push(tree);
+            } else {
+                std::fs::remove_dir_all(&tree)?;
+            }
+            (members, count) = (Vec::new(), 0);
+        }
+    }
+    Ok((place, trees))
 }
 
 /// One build from the files to the text: how long it takes, and how many resources come out.
