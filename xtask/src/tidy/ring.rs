@@ -37,6 +37,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("controller", &["api"]),
     // What controllers share of reading credentials.
     ("access", &["api", "cloud", "controller", "forge", "git", "http-client", "registry"]),
+    ("verification", &["access", "api", "controller", "registry", "signature"]),
     ("repository", &["access", "api", "cloud", "controller", "forge", "git"]),
     // Controllers know the kit, adapters and engines, never one another.
     ("reflector", &["access", "api", "controller", "cloud", "policy", "registry"]),
@@ -66,6 +67,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "forge",
             "gate",
             "git",
+            "gotemplate",
             "health",
             "helm",
             "http-client",
@@ -74,6 +76,7 @@ const RINGS: &[(&str, &[&str])] = &[
             "registry",
             "repository",
             "setters",
+            "verification",
             "yaml",
         ],
     ),
@@ -99,8 +102,8 @@ const RINGS: &[(&str, &[&str])] = &[
             "kustomize",
             "policy",
             "registry",
-            "signature",
             "sops",
+            "verification",
             "version",
             "yaml",
         ],

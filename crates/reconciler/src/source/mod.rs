@@ -22,7 +22,6 @@ mod helm_chart;
 mod helm_repository;
 mod oci_repository;
 mod pass;
-mod verification;
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,6 +5,7 @@ use helm::chart::{Chart, package};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use registry::Call;
+use verification::{Subject, Verdict};
 
 use super::{
     build::{Build, Ended, Step, Wanted, with_metadata},
@@ -12,10 +13,7 @@ use super::{
     provenance,
     values::{self, Found as Values},
 };
-use crate::source::{
-    Context,
-    verification::{self, Subject, Verdict},
-};
+use crate::source::Context;
 
 /// Finds the chart, checks its signature, and fetches it if it is not the artifact already.
 pub(super) async fn build(

@@ -22,12 +22,12 @@ use artifact::{Kind, Place};
 use controller::{Reconcile, Report, Stop, Turn};
 use kube::ResourceExt as _;
 use registry::Digest;
+use verification::{Subject, Verdict};
 
 use self::{observe::Target, pull::Pulled};
 use super::{
     Context, condition,
     pass::{Done, Failure, Pass},
-    verification::{self, Subject, Verdict},
 };
 
 /// Reconciles `OCIRepository` objects.

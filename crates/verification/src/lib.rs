@@ -1,4 +1,5 @@
-//! Signatures of what lies in a registry.
+//! Signatures of what lies in a registry, as an object's specification wants them: fetched, and judged by
+//! `signature`.
 //!
 //! Bundles of cosign v3 are looked for first, then signatures of v2, as upstream does; where there
 //! are bundles, one of them must be good.
@@ -22,24 +23,34 @@ const TRUST_POLICY: &str = "trustpolicy.json";
 
 /// What is to be verified, and where it is.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) registry: &'a Client,
-    pub(super) call: &'a Call<'a>,
+pub struct Subject<'a> {
+    /// Registries.
+    pub registry: &'a Client,
+    /// Where it is.
+    pub call: &'a Call<'a>,
     /// The repository with the tag or digest, for messages.
-    pub(super) shown: &'a str,
-    pub(super) digest: &'a Digest,
+    pub shown: &'a str,
+    /// What was signed.
+    pub digest: &'a Digest,
+}
+
+impl std::fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Subject({})", self.shown)
+    }
 }
 
 /// What came out when nothing was wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// A signature is good.
     Verified,
     /// The policy does not want it verified.
     Ignored,
 }
 
 /// The provider as messages name it.
-pub(super) fn provider(verify: &Verification) -> &'static str {
+pub fn provider(verify: &Verification) -> &'static str {
     match (verify.provider, &verify.secret_ref) {
         (VerificationProvider::Cosign, None) => "cosign keyless",
         (VerificationProvider::Cosign, Some(_)) => "cosign",
@@ -47,8 +58,11 @@ pub(super) fn provider(verify: &Verification) -> &'static str {
     }
 }
 
-/// Verifies as the spec says.
-pub(super) async fn verify(
+/// Verifies as the spec says; keys are read in the namespace of the object that asks.
+///
+/// # Errors
+/// Why no signature is good, in upstream's words; never a Secret's content.
+pub async fn verify(
     subject: Subject<'_>,
     verify: &Verification,
     (reader, now): (&Reader<'_>, Timestamp),
