@@ -78,7 +78,7 @@ fn decision(at: usize, nodes: &[Node], bundles: &[Bundle], now: Timestamp) -> us
             choice: &choice,
             bundles,
             attempts: &[],
-            branch: Branch::Holds { bundle: current, commit, author },
+            branch: Branch::Holds { bundle: current, commit, author, alike: Vec::new() },
             hold: None,
             resume: false,
             verify: false,

@@ -129,6 +129,8 @@ pub enum Branch {
     Unknown,
     /// There is nothing that a bundle could set.
     Unmarked,
+    /// Folders that are copied, and nothing else: what they hold is not read back.
+    Copied,
     /// The values of a bundle.
     Holds {
         /// Its name.
@@ -137,6 +139,9 @@ pub enum Branch {
         commit: String,
         /// Who wrote the head.
         author: String,
+        /// Other bundles that the same values stand for: those that differ in what no value shows, such as
+        /// a folder that is copied.
+        alike: Vec<String>,
     },
 }
 
@@ -453,13 +458,17 @@ fn see_branch(decision: &mut Decision, facts: &Facts<'_>) -> bool {
     if facts.attempts.iter().any(Attempt::is_under_way) {
         return true;
     }
-    let Branch::Holds { bundle, commit, author } = &facts.branch else { return false };
+    if facts.branch == Branch::Copied {
+        return true;
+    }
+    let Branch::Holds { bundle, commit, author, alike } = &facts.branch else { return false };
     let current = decision.state.current.as_ref();
-    if current.is_some_and(|it| it.bundle == *bundle) {
+    let shows = |name: &String| name == bundle || alike.contains(name);
+    if current.is_some_and(|it| shows(&it.bundle)) {
         return true;
     }
     // Merged, it seems: the promotion will tell.
-    let merges = |it: &Attempt| it.requested && !it.phase.is_terminal() && it.bundle == *bundle;
+    let merges = |it: &Attempt| it.requested && !it.phase.is_terminal() && shows(&it.bundle);
     if facts.attempts.iter().any(merges) {
         return false;
     }

@@ -4,11 +4,12 @@ use api::promotion::{
     ADOPTED, Bundle, BundleComponent, Component, GitValue, ImageValue, OciValue, Pipeline,
 };
 use git::Id;
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline::value::bundle_name;
 
 use crate::{
-    Context, component,
+    Context, chart, component,
     origin::{self, Origin, Unknown},
     store::Stores,
     tree, value,
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) async fn available(
     it: &Bundle,
     (context, stores): (&Context, &Stores),
-    first: bool,
+    (first, now): (bool, Timestamp),
 ) -> Result<(), Unknown> {
     let namespace = it.namespace().unwrap_or_default();
     let pipe = stores.pipelines.get(&namespace, &it.spec.pipeline_ref.name);
@@ -31,7 +32,7 @@ pub(crate) async fn available(
     if name != it.name_any() {
         return Err(Unknown::Gone(format!("a bundle of these values must be called {name}")));
     }
-    let look = Look { context, stores, pipe: &pipe, claims: first && !adopted };
+    let look = Look { context, stores, pipe: &pipe, claims: first && !adopted, now };
     for component in &it.spec.components {
         let spec = component::named(&pipe, &component.name).ok_or_else(|| {
             Unknown::Gone(format!("the Pipeline has no component '{}'", component.name))
@@ -50,6 +51,7 @@ struct Look<'a> {
     pipe: &'a Pipeline,
     /// Whether what it claims must be true now, such as that a tag stands for a digest.
     claims: bool,
+    now: Timestamp,
 }
 
 impl Look<'_> {
@@ -95,7 +97,12 @@ impl Look<'_> {
                 let text = format!("{}:{} is {stands_for}, not {digest}", it.name, it.tag);
                 return Err(Unknown::Gone(text));
             }
-            return Ok(());
+            return origin.fits(digest, (spec, self.pipe), self.now).await.map_err(
+                |why| match why {
+                    Unknown::Gone(why) => Unknown::Gone(format!("{}:{} {why}", it.name, it.tag)),
+                    Unknown::Later(why) => Unknown::Later(format!("{}:{}: {why}", it.name, it.tag)),
+                },
+            );
         }
         origin.digest(digest).await.map(drop)
     }
@@ -126,9 +133,7 @@ impl Look<'_> {
         if !self.claims {
             return Ok(());
         }
-        let namespace = self.place(named.source_ref.namespace.as_ref());
-        let now = component::chart(self.stores, &named.source_ref, &namespace);
-        let now = now.map_err(Unknown::Later)?;
+        let now = chart::value(self.pipe, spec, self.stores).map_err(Unknown::Later)?;
         if value::to_part(it).is_some_and(|it| it.value == now) {
             return Ok(());
         }

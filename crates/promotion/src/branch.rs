@@ -320,6 +320,8 @@ pub(crate) struct Known<'a> {
     pub(crate) parts: &'a BTreeMap<String, Vec<Part>>,
     /// The bundle that counts before others that are shown in the same way.
     pub(crate) current: Option<&'a str>,
+    /// Components that are copied, which no place shows.
+    pub(crate) copied: &'a [String],
 }
 
 /// Which bundle `sites` show.
@@ -331,7 +333,12 @@ pub(crate) fn held(sites: &[Site], known: &Known<'_>) -> Held {
     if let Some(current) = known.current.filter(|it| shows(it)) {
         return Held::Known(current.to_owned());
     }
-    let matching = known.bundles.iter().filter(|it| shows(&it.name));
+    // Nobody has brought a bundle yet: a folder may hold anything.
+    let told = |name: &str| {
+        let copied = |it: &Part| known.copied.contains(&it.component);
+        known.current.is_some() || known.parts.get(name).is_none_or(|it| !it.iter().any(copied))
+    };
+    let matching = known.bundles.iter().filter(|it| shows(&it.name) && told(&it.name));
     if let Some(newest) = known.order.newest(matching) {
         return Held::Known(newest.name.clone());
     }
@@ -346,6 +353,12 @@ fn shows(sites: &[Site], parts: &[Part]) -> bool {
         let value = part.map(|it| value::to_setters(&it.value));
         value.and_then(|it| it.get(site.attribute, site.pinned).ok()).as_ref() == Some(&site.value)
     })
+}
+
+/// All bundles that `sites` show: they cannot be told apart by what is read.
+pub(crate) fn alike(sites: &[Site], known: &Known<'_>) -> Vec<String> {
+    let shown = known.parts.iter().filter(|(_, parts)| !sites.is_empty() && shows(sites, parts));
+    shown.map(|(name, _)| name.clone()).filter(|it| !it.is_empty()).collect()
 }
 
 /// The values that places show, filled up with what is known of their components.

@@ -105,6 +105,29 @@ fn verified(status: &mut BundleStatus, new: VerifiedIn) {
     }
 }
 
+/// Tells how long it ran in the stages where it does no more.
+fn dwell(status: &mut BundleStatus, left: &[ActiveIn], now: Timestamp) {
+    for verified in &mut status.verified_in {
+        let runs = |it: &&ActiveIn| it.stage == verified.stage;
+        if status.active_in.iter().any(|it| runs(&it)) {
+            verified.dwell = None;
+        } else if let Some(ran) = left.iter().find(runs) {
+            let seconds = now.duration_since(ran.since.0).as_secs();
+            verified.dwell = Some(span(u64::try_from(seconds).unwrap_or_default()));
+        }
+    }
+}
+
+/// Seconds as a Go duration; a clock that went back has let none pass.
+fn span(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
 /// What is told when something can no longer be had.
 fn gone(before: &Bundle, after: &BundleStatus) -> Option<Event> {
     let was = before.status.clone().unwrap_or_default();
@@ -126,7 +149,7 @@ impl BundleReconciler {
             return left;
         }
         let first = known.as_ref().is_none_or(|it| it.status == "Unknown");
-        let found = available(it, (&self.context, &self.stores), first).await;
+        let found = available(it, (&self.context, &self.stores), (first, now)).await;
         let (claim, reason, message) = match &found {
             Ok(()) => ("True", reason::SUCCEEDED, "all values can be had".to_owned()),
             Err(Unknown::Gone(why)) => ("False", reason::ARTIFACT_GONE, why.clone()),
@@ -157,8 +180,9 @@ impl Reconcile for BundleReconciler {
         let told = it.annotations().get(api::promotion::DISCOVERED_AT);
         let told = told.and_then(|text| text.parse().ok()).map(time);
         status.discovered_at = told.or(created);
-        status.active_in = self.active(it);
+        let left = std::mem::replace(&mut status.active_in, self.active(it));
         self.enter(it, &mut status);
+        dwell(&mut status, &left, turn.now());
         let after = self.look(it, &mut status, turn).await;
         let mut report = Report::ready(status, "the ledger is up to date", Next::Again { after });
         report.events = gone(it, &report.status).into_iter().collect();
@@ -194,5 +218,39 @@ impl Reconcile for BundleReconciler {
                 was.into_iter().chain(is).map(|name| bundle(namespace.clone(), &name)).collect()
             }),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_it_ran_is_told_once_it_does_no_more() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let verified = |stage: &str| VerifiedIn {
+            stage: stage.to_owned(),
+            at: time(at("2026-01-01T00:00:00Z")),
+            promotion: None,
+            dwell: None,
+            withdrawn: None,
+        };
+        let ran =
+            |stage: &str, since: &str| ActiveIn { stage: stage.to_owned(), since: time(at(since)) };
+        let mut status = BundleStatus {
+            verified_in: ["dev", "staging", "prod", "odd"].map(verified).into(),
+            active_in: vec![ran("prod", "2026-01-01T00:00:00Z")],
+            ..BundleStatus::default()
+        };
+        let left = [ran("dev", "2026-01-01T00:00:00Z"), ran("odd", "2026-01-02T00:00:00Z")];
+        dwell(&mut status, &left, at("2026-01-01T01:02:03Z"));
+        let told: Vec<_> = status.verified_in.iter().map(|it| it.dwell.as_deref()).collect();
+        assert_eq!(told, [Some("1h2m3s"), None, None, Some("0s")]);
+        // What was told stays, until it runs there again.
+        dwell(&mut status, &[], at("2026-01-01T02:00:00Z"));
+        assert_eq!(status.verified_in[0].dwell.as_deref(), Some("1h2m3s"));
+        status.active_in.push(ran("dev", "2026-01-01T02:00:00Z"));
+        dwell(&mut status, &[], at("2026-01-01T02:00:00Z"));
+        assert_eq!(status.verified_in[0].dwell, None);
     }
 }

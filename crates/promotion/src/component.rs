@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{
     image::ImagePolicy,
-    promotion::{BundleComponent, Component, GitSource, ImageValue, Pipeline, SourceReference},
+    promotion::{BundleComponent, Component, GitSource, ImageValue, Pipeline},
     reason,
     source::{GitRepository, OciRepository},
 };
@@ -14,7 +14,7 @@ use kube::ResourceExt as _;
 use pipeline::{creation::Found, value::Value};
 
 use crate::{
-    Context,
+    Context, chart,
     freeze::span,
     origin::{self, Origin, Unknown},
     store::Stores,
@@ -69,7 +69,11 @@ impl Finder<'_> {
         component: &Component,
         known: Option<&BundleComponent>,
     ) -> Result<Answer, Stop> {
-        refuse_unsupported(component)?;
+        check(component)?;
+        // What another spec let through is looked at anew.
+        let status = self.pipe.status.as_ref();
+        let observed = status.and_then(|it| it.observed_generation);
+        let known = known.filter(|_| observed == self.pipe.metadata.generation);
         let own = self.pipe.namespace().unwrap_or_default();
         let mut it = BundleComponent { name: component.name.clone(), ..BundleComponent::default() };
         if let Some(policy) = &component.image_policy_ref {
@@ -88,8 +92,12 @@ impl Finder<'_> {
             return Ok(value.map(|it| value::from_part(&part(it))).map_err(|why| (why, None)));
         }
         if let Some(it) = &component.chart {
-            let namespace = self.allowed(it.source_ref.namespace.as_ref(), &own, component)?;
-            let value = chart(self.stores, &it.source_ref, &namespace);
+            self.allowed(it.source_ref.namespace.as_ref(), &own, component)?;
+            let made = chart::ensure(self.pipe, component, (&self.context.client, self.stores));
+            if let Err(why) = made.await {
+                return Ok(Err((why, self.now.checked_add(SOON).ok())));
+            }
+            let value = chart::value(self.pipe, component, self.stores);
             return Ok(value.map(|it| value::from_part(&part(it))).map_err(|why| (why, None)));
         }
         let git = component.git_ref.clone().unwrap_or_default();
@@ -179,11 +187,14 @@ impl Finder<'_> {
         }) {
             return Ok(known.clone());
         }
-        let platforms = component.require.as_ref().map(|it| &*it.platforms).unwrap_or_default();
-        if let Some(lacks) = origin.lacks(&digest, platforms).await.map_err(later)? {
-            let text = format!("{}:{} is not there for {lacks}", latest.name, latest.tag);
-            return Err(missing(text));
-        }
+        let fit = origin.fits(&digest, (component, self.pipe), self.now).await;
+        fit.map_err(|why| match why {
+            Unknown::Gone(why) => missing(format!("{}:{} {why}", latest.name, latest.tag)),
+            Unknown::Later(why) => {
+                let why = format!("{}:{}: {why}", latest.name, latest.tag);
+                (why, self.now.checked_add(SOON).ok())
+            }
+        })?;
         let mut image = ImageValue {
             name: latest.name.clone(),
             tag: latest.tag.clone(),
@@ -195,28 +206,33 @@ impl Finder<'_> {
     }
 }
 
-fn refuse_unsupported(it: &Component) -> Result<(), Stop> {
-    let require = it.require.clone().unwrap_or_default();
-    let variant = require.platforms.iter().any(|it| it.matches('/').count() != 1);
-    let elsewhere = !require.platforms.is_empty() && it.image_policy_ref.is_none();
-    let what = [
-        (
-            it.chart.as_ref().is_some_and(|it| it.source_ref.kind == "HelmRepository"),
-            "chart.sourceRef of kind HelmRepository (name a HelmChart)",
-        ),
-        (it.chart.as_ref().is_some_and(|it| it.semver.is_some()), "chart.semver"),
-        (it.stage_ref.is_some(), "stageRef"),
-        (require.verify.is_some(), "require.verify"),
-        (variant, "a variant in require.platforms"),
-        (elsewhere, "require.platforms of anything but images"),
-    ];
-    match what.into_iter().find(|(is, _)| *is) {
-        None => Ok(()),
-        Some((_, what)) => Err(Stop::stall(
-            reason::NOT_IMPLEMENTED,
-            format!("component '{}': {what} is not supported yet", it.name),
-        )),
+/// Refuses what cannot be right, and what is not there yet.
+fn check(it: &Component) -> Result<(), Stop> {
+    let stall =
+        |reason, what: &str| Err(Stop::stall(reason, format!("component '{}': {what}", it.name)));
+    if it.stage_ref.is_some() {
+        return stall(reason::NOT_IMPLEMENTED, "stageRef is not supported yet");
     }
+    if let Some(why) = it.chart.as_ref().and_then(chart::problem) {
+        return stall(reason::INVALID_POLICY, why);
+    }
+    let require = it.require.clone().unwrap_or_default();
+    let of_image = it.image_policy_ref.is_some();
+    let made = it.chart.as_ref().is_some_and(|it| it.source_ref.kind == chart::REPOSITORY);
+    if require.verify.is_some() && !of_image && !made {
+        let why = "require.verify is of images and charts of HelmRepositories: other sources have a \
+                   verify of their own, and nothing of them counts that is not verified";
+        return stall(reason::INVALID_POLICY, why);
+    }
+    let platform = |it: &String| matches!(it.split('/').count(), 2 | 3);
+    if let Some(odd) = require.platforms.iter().find(|it| !platform(it)) {
+        let why = format!("require.platforms: '{odd}' is not like linux/arm64 or linux/arm/v7");
+        return stall(reason::INVALID_POLICY, &why);
+    }
+    if !require.platforms.is_empty() && !of_image {
+        return stall(reason::INVALID_POLICY, "require.platforms is of images");
+    }
+    Ok(())
 }
 
 /// A value that may have to wait until it is old enough.
@@ -249,42 +265,6 @@ pub(crate) fn artifact(source: Option<Arc<OciRepository>>, name: &str) -> Result
         None => (None, artifact.revision.clone()),
     };
     Ok(Value::Oci { url: source.spec.url.clone(), tag, digest })
-}
-
-/// The chart a source has.
-pub(crate) fn chart(
-    stores: &Stores,
-    reference: &SourceReference,
-    namespace: &str,
-) -> Result<Value, String> {
-    let name = &reference.name;
-    if reference.kind == "OCIRepository" {
-        let value = artifact(stores.artifacts.get(namespace, name), name)?;
-        let Value::Oci { url, tag, digest } = value else {
-            return Err(format!("OCIRepository '{name}' has no chart"));
-        };
-        let (url, chart) = url.rsplit_once('/').unwrap_or(("", &url));
-        return Ok(Value::Chart {
-            url: url.to_owned(),
-            name: chart.to_owned(),
-            version: tag.unwrap_or_default(),
-            digest: Some(digest),
-        });
-    }
-    let chart = stores.charts.get(namespace, name);
-    let chart = chart.ok_or_else(|| format!("HelmChart '{name}' does not exist"))?;
-    let artifact = chart.status.as_ref().and_then(|it| it.artifact.clone());
-    let artifact = artifact.ok_or_else(|| format!("HelmChart '{name}' has no artifact yet"))?;
-    let source = &chart.spec.source_ref.name;
-    let repository = stores.helm_repositories.get(namespace, source);
-    let repository = repository
-        .ok_or_else(|| format!("HelmChart '{name}' is of no HelmRepository that exists"))?;
-    Ok(Value::Chart {
-        url: repository.spec.url.clone(),
-        name: chart.spec.chart.clone(),
-        version: artifact.revision,
-        digest: Some(artifact.digest).filter(|it| !it.is_empty()),
-    })
 }
 
 /// What a GitRepository has.

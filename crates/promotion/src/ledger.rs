@@ -85,7 +85,9 @@ fn bundle(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Bundle {
 /// When a bundle was made, after all those that were newest before it.
 fn discovered(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Timestamp {
     let (mut at, mut before, mut steps) = (made(it), it.spec.previous.as_ref(), 0_i64);
-    while let Some(previous) = before.and_then(|name| all.get(name)) {
+    // One that came once more is not before what came after it the first time.
+    let kept = |it: &&&v1::Bundle| !it.annotations().contains_key(v1::RENEWED);
+    while let Some(previous) = before.and_then(|name| all.get(name)).filter(kept) {
         steps += 1;
         let least = made(previous).saturating_add(SignedDuration::from_nanos(steps));
         at = at.max(least.unwrap_or(at));

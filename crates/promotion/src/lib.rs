@@ -26,6 +26,7 @@ mod available;
 mod brake;
 mod branch;
 mod bundle;
+mod chart;
 mod component;
 mod deploy;
 mod freeze;
@@ -43,6 +44,7 @@ mod provider;
 mod rules;
 mod stage;
 mod store;
+mod template;
 mod tree;
 mod value;
 

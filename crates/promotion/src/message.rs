@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use api::promotion::PlanChange;
 use pipeline::value::Part;
+
+use crate::template::{self, Seen, Wording};
 
 /// The trailer that says whose commit it is.
 const ID: &str = "Promotion-Id";
@@ -30,6 +33,10 @@ pub(crate) struct Message<'a> {
     pub(crate) approvals: Vec<String>,
     /// The promotion that is undone.
     pub(crate) rolls_back: Option<&'a str>,
+    /// What it says besides the trailers, if the Pipeline does not leave that to us.
+    pub(crate) wording: Option<Wording<'a>>,
+    /// What is changed.
+    pub(crate) changes: &'a [PlanChange],
 }
 
 /// One line: what comes from outside must not look like another trailer.
@@ -39,7 +46,42 @@ fn line(text: &str) -> String {
 
 impl Message<'_> {
     /// The whole message.
-    pub(crate) fn text(&self) -> String {
+    ///
+    /// # Errors
+    /// What is wrong with the template.
+    pub(crate) fn text(&self) -> Result<String, String> {
+        let own = match self.wording {
+            Some(wording) => self.worded(wording)?,
+            None => String::new(),
+        };
+        let mut text = if own.is_empty() { self.usual() } else { format!("{own}\n\n") };
+        for (key, value) in self.trailers() {
+            let _ = writeln!(text, "{key}: {}", line(&value));
+        }
+        Ok(text)
+    }
+
+    /// By the Pipeline's template.
+    fn worded(&self, wording: Wording<'_>) -> Result<String, String> {
+        let fields = [
+            ("Stage", self.stage.1),
+            ("Bundle", self.bundle),
+            ("Version", self.version.unwrap_or_default()),
+            ("Kind", self.kind),
+            ("Reason", self.reason.unwrap_or_default()),
+        ];
+        let components = self.parts.iter().map(|it| (it.component.clone(), it.value.text()));
+        let seen = Seen {
+            pipeline: (self.stage.0, self.pipeline),
+            fields: &fields,
+            components: &components.collect(),
+            changes: self.changes,
+        };
+        template::render(wording, seen)
+    }
+
+    /// What moves where.
+    fn usual(&self) -> String {
         let label = line(self.version.unwrap_or(self.bundle));
         let mut text = format!("promote({}): {label} to {}\n\n", self.pipeline, self.stage.1);
         let mut changes = Vec::new();
@@ -54,9 +96,6 @@ impl Message<'_> {
         }
         if !changes.is_empty() {
             let _ = writeln!(text, "{}\n", changes.join(", "));
-        }
-        for (key, value) in self.trailers() {
-            let _ = writeln!(text, "{key}: {}", line(&value));
         }
         text
     }
@@ -102,6 +141,8 @@ pub(crate) fn is_ours(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use pipeline::value::Value;
 
     use super::*;
@@ -129,12 +170,21 @@ mod tests {
             gates: vec![("signoff".into(), "passed: 2 of 2".into())],
             approvals: vec!["alice 2026-09-01T08:12:40Z".into()],
             rolls_back: None,
+            wording: None,
+            changes: &[],
         };
-        let text = message.text();
+        let text = message.text().unwrap();
         assert!(text.starts_with("promote(shop): 1.8.3 to shop-prod\n\napi 1.8.1 -> 1.8.3\n\n"));
         assert!(text.contains("\nComponent-api: ghcr.io/x/api:1.8.3@sha256:11\n"), "{text}");
         assert!(is_of(&text, "5b0c"));
         assert!(!is_of(&text, "forged") && !is_of(&text, "5b0"));
         assert!(!is_of("Promotion-Id: 5b0c/0\n\nand more", "5b0c"));
+
+        // A template words it, and cannot speak for another promotion.
+        let (values, words) = (BTreeMap::new(), "{{ .Stage }}\n\nPromotion-Id: forged/0\n");
+        let wording = Some(Wording { text: words, values: &values });
+        let text = Message { wording, ..message }.text().unwrap();
+        assert!(text.starts_with("shop-prod\n\nPromotion-Id: forged/0\n\nPromotion-Id: 5b0c/0\n"));
+        assert!(is_of(&text, "5b0c") && !is_of(&text, "forged"), "{text}");
     }
 }

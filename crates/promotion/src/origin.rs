@@ -5,13 +5,15 @@ use std::{collections::BTreeSet, time::Duration};
 use access::{Reader, Workload};
 use api::{
     image::{ImagePolicy, ImageRepository},
-    promotion::ImageValue,
+    promotion::{Component, ImageValue, Pipeline},
+    source::Verification,
 };
 use cloud::InvolvedObject;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use registry::{Access, Call, Error, Manifest, Repository};
+use registry::{Access, Call, Digest, Error, Manifest, Platform, Repository};
 use serde::Deserialize;
+use verification::Subject;
 
 use crate::{Context, store::Stores};
 
@@ -48,8 +50,8 @@ impl From<Error> for Unknown {
 #[serde(default)]
 struct Config {
     created: Option<String>,
-    architecture: String,
-    os: String,
+    #[serde(flatten)]
+    platform: Platform,
     #[serde(rename = "config")]
     labelled: Labelled,
 }
@@ -71,6 +73,14 @@ pub(crate) fn repository_of(
     stores.images.get(&namespace, &reference.name)
 }
 
+/// Reads what an object refers to.
+fn reader<'a>(context: &'a Context, namespace: &'a str, it: (&'a str, &'a str)) -> Reader<'a> {
+    let (kind, name) = it;
+    let object = InvolvedObject { kind, name, namespace, operation: "reconcile" };
+    let (client, cloud) = (&context.client, &context.cloud);
+    Reader { client, cloud, workload: Workload::default(), namespace, object }
+}
+
 impl<'a> Origin<'a> {
     /// The way into a repository of images.
     ///
@@ -78,18 +88,7 @@ impl<'a> Origin<'a> {
     /// What of the ImageRepository or its Secrets cannot be used; never a Secret's content.
     pub(crate) async fn open(it: &ImageRepository, context: &'a Context) -> Result<Self, Unknown> {
         let (namespace, name) = (it.namespace().unwrap_or_default(), it.name_any());
-        let reader = Reader {
-            client: &context.client,
-            cloud: &context.cloud,
-            workload: Workload::default(),
-            namespace: &namespace,
-            object: InvolvedObject {
-                kind: "ImageRepository",
-                name: &name,
-                namespace: &namespace,
-                operation: "reconcile",
-            },
-        };
+        let reader = reader(context, &namespace, ("ImageRepository", &name));
         let repository = Repository::parse(&it.spec.image, it.spec.insecure.unwrap_or(false));
         let repository = repository.map_err(|why| Unknown::Later(why.to_string()))?;
         let access = access::image(&it.spec, &reader).await.map_err(Unknown::Later)?;
@@ -133,23 +132,67 @@ impl<'a> Origin<'a> {
         serde_json::from_slice(&bytes).map_err(|why| Unknown::Later(why.to_string()))
     }
 
-    /// The first of these platforms, such as `linux/arm64`, that an image does not have.
-    pub(crate) async fn lacks(
+    /// Whether an image is what a component requires.
+    ///
+    /// # Errors
+    /// What it is not, or what cannot be found out now.
+    pub(crate) async fn fits(
         &self,
         digest: &str,
-        wanted: &[String],
-    ) -> Result<Option<String>, Unknown> {
+        (component, pipe): (&Component, &Pipeline),
+        now: Timestamp,
+    ) -> Result<(), Unknown> {
+        let Some(wanted) = &component.require else { return Ok(()) };
+        if let Some(lacks) = self.lacks(digest, &wanted.platforms).await? {
+            return Err(Unknown::Gone(format!("is not there for {lacks}")));
+        }
+        match &wanted.verify {
+            Some(verify) => self.verify(digest, (verify, pipe), now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Looks for a good signature. That there is none yet may change by itself.
+    async fn verify(
+        &self,
+        digest: &str,
+        (verify, pipe): (&Verification, &Pipeline),
+        now: Timestamp,
+    ) -> Result<(), Unknown> {
+        let digest = Digest::parse(digest).map_err(|why| Unknown::Later(why.to_string()))?;
+        let shown = format!("{}@{digest}", self.repository.canonical());
+        let call = self.call();
+        let registry = &self.context.registry;
+        let subject = Subject { registry, call: &call, shown: &shown, digest: &digest };
+        let (namespace, name) = (pipe.namespace().unwrap_or_default(), pipe.name_any());
+        let reader = reader(self.context, &namespace, ("Pipeline", &name));
+        let work = verification::verify(subject, verify, (&reader, now));
+        match tokio::time::timeout(TIMEOUT, work).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(Unknown::Later(format!("it is not verified: {why}"))),
+            Err(_) => Err(Unknown::Later("its signature could not be had in time".to_owned())),
+        }
+    }
+
+    /// The first of these platforms, such as `linux/arm64`, that an image does not have.
+    async fn lacks(&self, digest: &str, wanted: &[String]) -> Result<Option<String>, Unknown> {
         if wanted.is_empty() {
             return Ok(None);
         }
         let manifest = self.context.registry.manifest(&self.call(), digest).await?;
         let there: BTreeSet<String> = if manifest.is_index() {
             let all = manifest.content.manifests.iter().filter_map(|it| it.platform.as_ref());
-            all.map(|it| format!("{}/{}", it.os, it.architecture)).collect()
+            all.flat_map(names).collect()
         } else {
-            let config = self.config(&manifest).await?;
-            [format!("{}/{}", config.os, config.architecture)].into()
+            names(&self.config(&manifest).await?.platform).into_iter().collect()
         };
         Ok(wanted.iter().find(|it| !there.contains(*it)).cloned())
     }
+}
+
+/// What a platform is called: a variant may be left out.
+fn names(it: &Platform) -> Vec<String> {
+    let plain = format!("{}/{}", it.os, it.architecture);
+    let full = it.variant.as_ref().map(|variant| format!("{plain}/{variant}"));
+    [plain].into_iter().chain(full).collect()
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use api::{
     image::ImagePolicy,
-    meta::time,
+    meta::{READY, Status as _, time},
     promotion::{
         self as v1, Bundle, BundleComponent, BundleCreation, BundleSpec, Candidate, GraphNode,
         LatestBundle, Pipeline, PipelineStatus, Stage,
@@ -25,7 +25,8 @@ use pipeline::{
 use serde_json::json;
 
 use crate::{
-    CONTROLLER, Context, component::Finder, freeze::span, keep, ledger, store::Stores, value,
+    CONTROLLER, Context, chart, component::Finder, freeze::span, keep, ledger, store::Stores,
+    template, value,
 };
 
 /// How long no component may have changed, unless the Pipeline says it.
@@ -53,10 +54,10 @@ impl PipelineReconciler {
         &self,
         it: &Pipeline,
         (new, described): (&New, &[BundleComponent]),
-        now: Timestamp,
+        at: Timestamp,
     ) -> Result<(), Stop> {
         let namespace = it.namespace().unwrap_or_default();
-        let bundle = bundle(it, (new, described), now);
+        let bundle = bundle(it, (new, described), at);
         let api: Api<Bundle> = Api::namespaced(self.context.client.clone(), &namespace);
         match api.create(&PostParams::default(), &bundle).await {
             Ok(made) => {
@@ -65,7 +66,7 @@ impl PipelineReconciler {
             }
             // The same content is there: it was read from a branch, or made by a run that was cut off.
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                self.renew(&namespace, &new.name, now).await
+                self.renew(&namespace, &new.name, at).await
             }
             Err(why) => {
                 Err(Stop::fail(reason::FAILED, format!("the bundle cannot be made: {why}")))
@@ -74,11 +75,11 @@ impl PipelineReconciler {
     }
 
     /// A bundle that is there counts as the newest from now on.
-    async fn renew(&self, namespace: &str, name: &str, now: Timestamp) -> Result<(), Stop> {
+    async fn renew(&self, namespace: &str, name: &str, at: Timestamp) -> Result<(), Stop> {
         let api: Api<Bundle> = Api::namespaced(self.context.client.clone(), namespace);
         let patch = json!({"metadata": {
             "labels": {v1::ADOPTED: null},
-            "annotations": {v1::DISCOVERED_AT: now.to_string()},
+            "annotations": {v1::DISCOVERED_AT: at.to_string(), v1::RENEWED: "true"},
         }});
         let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
         let patched = patched.map_err(|why| Stop::fail(reason::FAILED, why))?;
@@ -113,15 +114,13 @@ pub(crate) fn refuse_git(it: &Pipeline) -> Result<(), Stop> {
     let push = git.push.clone().unwrap_or_default();
     let elsewhere =
         push.branch.is_some_and(|it| !it.is_empty() && Some(&it) != git.branch.as_ref());
-    let commit = &git.commit;
+    let template = git.commit.message_template.as_deref().filter(|it| !it.is_empty());
+    if let Some(why) = template.and_then(|text| template::check(text).err()) {
+        return Err(Stop::stall(reason::INVALID_POLICY, why));
+    }
     let what = [
         (elsewhere, "git.push.branch (another one than git.branch)"),
         (push.refspec.is_some_and(|it| !it.is_empty()), "git.push.refspec"),
-        (
-            commit.message_template.as_ref().is_some_and(|it| !it.is_empty()),
-            "git.commit.messageTemplate",
-        ),
-        (commit.message_template_values.is_some(), "git.commit.messageTemplateValues"),
     ];
     match what.into_iter().find(|(is, _)| *is) {
         None => Ok(()),
@@ -132,7 +131,7 @@ pub(crate) fn refuse_git(it: &Pipeline) -> Result<(), Stop> {
     }
 }
 
-fn bundle(it: &Pipeline, (new, described): (&New, &[BundleComponent]), now: Timestamp) -> Bundle {
+fn bundle(it: &Pipeline, (new, described): (&New, &[BundleComponent]), at: Timestamp) -> Bundle {
     let pipe = it.name_any();
     let component = |part: &Part| {
         let known = described.iter().find(|it| value::to_part(it).as_ref() == Some(part));
@@ -150,10 +149,17 @@ fn bundle(it: &Pipeline, (new, described): (&New, &[BundleComponent]), now: Time
         name: Some(new.name.clone()),
         namespace: it.namespace(),
         labels: Some([(v1::PIPELINE.to_owned(), pipe)].into()),
-        annotations: Some([(v1::DISCOVERED_AT.to_owned(), now.to_string())].into()),
+        annotations: Some([(v1::DISCOVERED_AT.to_owned(), at.to_string())].into()),
         ..ObjectMeta::default()
     };
     Bundle { metadata, spec, status: None }
+}
+
+/// A time after which no bundle was seen yet.
+fn after(known: &[pipeline::bundle::Bundle], now: Timestamp) -> Timestamp {
+    let last = known.iter().map(|it| it.discovered).max();
+    let next = last.and_then(|at| at.checked_add(SignedDuration::from_nanos(1)).ok());
+    next.map_or(now, |next| next.max(now))
 }
 
 fn rules(it: &Pipeline) -> Result<Rules, Stop> {
@@ -250,13 +256,13 @@ impl Reconcile for PipelineReconciler {
         let mut events = Vec::new();
         let (message, until) = match &making {
             Making::Make(new) => {
-                self.make(it, (new, &described), now).await?;
+                self.make(it, (new, &described), after(&known, now)).await?;
                 let text = format!("made bundle {} ({})", new.name, new.version);
                 events.push(Event::info(reason::BUNDLE_CREATED, text));
                 (format!("bundle {} is the newest", new.name), None)
             }
             Making::Again(name) => {
-                self.renew(&namespace, name, now).await?;
+                self.renew(&namespace, name, after(&known, now)).await?;
                 (format!("bundle {name} is the newest once more"), None)
             }
             Making::Current(name) => (format!("bundle {name} is the newest"), None),
@@ -273,12 +279,21 @@ impl Reconcile for PipelineReconciler {
             ..it.status.clone().unwrap_or_default()
         };
         if afresh {
+            if let Err(why) = chart::sweep(it, false, (&self.context.client, &self.stores)).await {
+                tracing::debug!(why, "what is not needed any more cannot be deleted");
+            }
             keep::collect(it, (&self.context.client, &self.stores), now).await;
         }
         let next = park(Vec::new(), until, every, now);
         let mut report = Report::ready(status, message, next);
         report.events = events;
         Ok(report)
+    }
+
+    async fn finalize(&self, it: &Pipeline, _: &mut Turn) -> Result<(), Stop> {
+        self.stores.synced().await;
+        let swept = chart::sweep(it, true, (&self.context.client, &self.stores)).await;
+        swept.map_err(|why| Stop::fail(reason::FAILED, why))
     }
 
     fn references(&self, it: &Pipeline) -> Vec<Reference> {
@@ -294,12 +309,11 @@ impl Reconcile for PipelineReconciler {
             if let Some(it) = &component.oci_ref {
                 all.push(Reference::object::<OciRepository>(at(&it.namespace), &it.name));
             }
-            if let Some(it) = component.chart.as_ref().map(|it| &it.source_ref) {
-                all.push(match it.kind.as_str() {
-                    "OCIRepository" => {
-                        Reference::object::<OciRepository>(at(&it.namespace), &it.name)
-                    }
-                    _ => Reference::object::<HelmChart>(at(&it.namespace), &it.name),
+            if let Some((namespace, name)) = chart::place(it, component) {
+                let kind = component.chart.as_ref().map(|it| it.source_ref.kind.as_str());
+                all.push(match kind {
+                    Some("OCIRepository") => Reference::object::<OciRepository>(namespace, name),
+                    _ => Reference::object::<HelmChart>(namespace, name),
                 });
             }
             if let Some(it) = &component.git_ref {
@@ -316,10 +330,13 @@ impl Reconcile for PipelineReconciler {
             Watch::on::<ImagePolicy>(move |before, after| latest(before) != latest(after)),
             Watch::on::<GitRepository>(git_moved),
             Watch::on::<HelmChart>(|before, after| {
-                let revision = |it: Option<&HelmChart>| {
-                    it.and_then(|it| Some(it.status.as_ref()?.artifact.as_ref()?.digest.clone()))
+                let shown = |it: Option<&HelmChart>| {
+                    let status = it.and_then(|it| it.status.clone()).unwrap_or_default();
+                    let ready = status.condition(READY).map(|it| it.message.clone());
+                    let digest = status.artifact.map(|it| it.digest);
+                    (digest, ready, status.observed_generation)
                 };
-                revision(before) != revision(after)
+                shown(before) != shown(after)
             }),
             Watch::on::<OciRepository>(|before, after| {
                 let revision = |it: Option<&OciRepository>| {

@@ -74,6 +74,8 @@ pub struct Platform {
     pub architecture: String,
     /// Such as `linux`.
     pub os: String,
+    /// Such as `v7` of `arm`.
+    pub variant: Option<String>,
 }
 
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

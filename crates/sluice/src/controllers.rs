@@ -374,6 +374,7 @@ impl Shared {
             pool: self.pool.clone(),
             guard: Guard::new(&setup.promotion.allowed_hosts, &setup.api_server),
             forge: self.forge(),
+            no_cross_namespace_refs: setup.promotion.no_cross_namespace_refs,
         };
         Ok(promotion::Context {
             client: self.host.client().clone(),

@@ -75,6 +75,8 @@ pub const HOLD: &str = "promotion.sluice.dev/hold";
 pub const VERIFY_AT: &str = "promotion.sluice.dev/verifyAt";
 /// Annotation of Bundles: when the values were seen, with fractions of a second.
 pub const DISCOVERED_AT: &str = "promotion.sluice.dev/discoveredAt";
+/// Annotation of Bundles whose values came once more, after others: they are newer than those now.
+pub const RENEWED: &str = "promotion.sluice.dev/renewed";
 /// Annotation of Promotions that a Stage made: they count up.
 pub const SEQUENCE: &str = "promotion.sluice.dev/sequence";
 /// Annotation of Promotions: the name of the Promotion that is undone.

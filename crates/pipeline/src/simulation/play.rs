@@ -343,6 +343,7 @@ impl<'a> World<'a> {
                     bundle: place.branch.clone(),
                     commit: String::new(),
                     author: String::new(),
+                    alike: Vec::new(),
                 },
                 hold,
                 resume,

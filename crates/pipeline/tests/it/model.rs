@@ -432,6 +432,7 @@ impl World {
                 bundle: self.bundles[value].name.clone(),
                 commit: head.to_string(),
                 author: "alice".to_owned(),
+                alike: Vec::new(),
             },
             hold: None,
             resume: false,

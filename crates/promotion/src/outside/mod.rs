@@ -33,6 +33,8 @@ pub struct Outside {
     pub guard: Guard,
     /// Git forges.
     pub forge: forge::Forge,
+    /// `--no-cross-namespace-refs`.
+    pub no_cross_namespace_refs: bool,
 }
 
 impl Outside {

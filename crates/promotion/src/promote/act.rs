@@ -442,7 +442,8 @@ pub(super) fn judged(plan: &edit::Plan) -> Result<(), (Reason, String)> {
     Err((reason, all.join("; ")))
 }
 
-fn shown(plan: &edit::Plan, base: String, computed_at: api::meta::Time) -> Plan {
+/// The changes of a plan, as far as they are shown.
+pub(super) fn changes(plan: &edit::Plan) -> Vec<PlanChange> {
     let change = |it: &edit::Change| PlanChange {
         file: it.file.clone(),
         object: Some(format!("{}/{}/{}", it.object.kind, it.object.namespace, it.object.name)),
@@ -451,9 +452,13 @@ fn shown(plan: &edit::Plan, base: String, computed_at: api::meta::Time) -> Plan 
         new: it.new.clone(),
         marker: Some(it.marker.clone()),
     };
+    plan.changes.iter().take(SHOWN).map(change).collect()
+}
+
+fn shown(plan: &edit::Plan, base: String, computed_at: api::meta::Time) -> Plan {
     Plan {
         base,
-        changes: plan.changes.iter().take(SHOWN).map(change).collect(),
+        changes: changes(plan),
         total: i32::try_from(plan.changes.len()).ok(),
         rendered: None,
         patch_url: None,

@@ -5,13 +5,16 @@ mod facts;
 mod render;
 mod report;
 mod request;
+mod tell;
 mod write;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     meta::REQUESTED_AT,
-    promotion::{Bundle, Phase, Pipeline, Promotion, PromotionKind, PromotionStatus, Stage},
+    promotion::{
+        Bundle, Phase, Pipeline, Promotion, PromotionKind, PromotionStatus, ROLLBACK_OF, Stage,
+    },
     source::GitRepository,
 };
 use controller::{Event, Host, Next, Reconcile, Reference, Report, Stop, Turn, Verdict, Watch};
@@ -155,7 +158,20 @@ impl PromotionReconciler {
                 None => {}
             }
         }
+        run.tell().await;
         Ok(report::make(run, turn, waits))
+    }
+
+    /// The promotion that brought back what ran before this one.
+    fn undone_by(&self, it: &Promotion) -> Option<String> {
+        let name = it.name_any();
+        let all = self.stores.promotions_of(&it.namespace().unwrap_or_default(), &it.spec.stage);
+        let undoes = |other: &&Arc<Promotion>| {
+            other.spec.kind == PromotionKind::Rollback
+                && other.annotations().get(ROLLBACK_OF) == Some(&name)
+        };
+        let newest = all.iter().filter(undoes).max_by_key(|it| ledger::attempt(it).created);
+        newest.map(|it| it.name_any())
     }
 }
 
@@ -238,8 +254,10 @@ impl Reconcile for PromotionReconciler {
 
     async fn turn(&self, it: &Promotion, turn: &mut Turn) -> Result<Report<Self>, Stop> {
         self.stores.synced().await;
-        let status = it.status.clone().unwrap_or_default();
+        let mut status = it.status.clone().unwrap_or_default();
         if status.phase.unwrap_or_default().is_terminal() {
+            // The only thing that is said of it later.
+            status.rolled_back_by = self.undone_by(it).or(status.rolled_back_by);
             return Ok(report::ended(status));
         }
         if it.annotations().contains_key(REBUILT) && status.phase.is_none() {
@@ -268,12 +286,13 @@ impl Reconcile for PromotionReconciler {
 
     fn references(&self, it: &Promotion) -> Vec<Reference> {
         let phase = it.status.as_ref().and_then(|it| it.phase).unwrap_or_default();
-        if phase.is_terminal() {
-            return Vec::new();
-        }
         let own = it.namespace().unwrap_or_default();
+        let itself = Reference::object::<Promotion>(own.clone(), it.name_any());
+        if phase.is_terminal() {
+            return vec![itself];
+        }
         vec![
-            Reference::object::<Promotion>(own.clone(), it.name_any()),
+            itself,
             Reference::object::<Stage>(own.clone(), &it.spec.stage),
             Reference::object::<Bundle>(own, &it.spec.bundle),
             Reference::all::<api::promotion::Freeze>(""),
@@ -339,8 +358,11 @@ impl Reconcile for PromotionReconciler {
                         && phase <= Phase::Proposed
                         && it.name_any() != moved.name_any()
                 };
+                let undone = moved.annotations().get(ROLLBACK_OF).cloned();
                 own.filter(waits)
-                    .map(|it| Reference::object::<Promotion>(namespace.clone(), it.name_any()))
+                    .map(|it| it.name_any())
+                    .chain(undone)
+                    .map(|name| Reference::object::<Promotion>(namespace.clone(), name))
                     .collect()
             }),
             Watch::followed(),

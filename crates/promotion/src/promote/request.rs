@@ -366,6 +366,11 @@ impl Run<'_> {
         Ok(self.counted(pushed.outcomes).unwrap_or(Outcome::UpToDate))
     }
 
+    /// The changes of the plan that is shown.
+    fn planned_changes(&self) -> Vec<v1::PlanChange> {
+        self.status.plan.as_ref().map(|it| it.changes.clone()).unwrap_or_default()
+    }
+
     /// Sees to it that the pull request is open.
     async fn open(&mut self, summary: &str, now: Timestamp) -> Result<Option<Wait>, Stop> {
         let provider = match self.provider().await {
@@ -373,7 +378,7 @@ impl Run<'_> {
             Err(why) => return Ok(Some(wait(now, SOON * 3, why))),
         };
         let push = self.push_spec();
-        let message = self.message()?;
+        let message = self.message(&self.planned_changes())?;
         let (title, text) = message.split_once("\n\n").unwrap_or((&message, ""));
         let wanted = Proposal {
             head: self.request_branch(),
@@ -439,7 +444,7 @@ impl Run<'_> {
         {
             return Ok(Some(refused(now, &why)));
         }
-        let message = self.message()?;
+        let message = self.message(&self.planned_changes())?;
         let (title, text) = message.split_once("\n\n").unwrap_or((&message, ""));
         let how = Merge {
             method: self.push_spec().method.map(|it| match it {

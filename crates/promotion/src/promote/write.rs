@@ -1,8 +1,10 @@
 //! Writing: safe to run any number of times, by any replica.
 
+use std::collections::BTreeMap;
+
 use api::{
     meta::{Time, time},
-    promotion::{Intent, PushFallback},
+    promotion::{Intent, Pipeline, PlanChange, PushFallback},
     reason,
     source::GitRepository,
 };
@@ -20,11 +22,16 @@ use pipeline::{
 use serde_json::json;
 use setters::stage as edit;
 
-use super::{Go, Run, act::judged, facts};
+use super::{
+    Go, Run,
+    act::{changes, judged},
+    facts,
+};
 use crate::{
     CONTROLLER,
     branch::{self, Held, Known, Source},
     ledger, message, stage,
+    template::Wording,
 };
 
 /// How often a push is tried again on a head that moved.
@@ -92,6 +99,10 @@ impl Run<'_> {
 
     /// Whether the branch holds what the stage runs, as far as the stage knows.
     pub(super) fn holds_current(&self, plan: &edit::Plan) -> Result<bool, Stop> {
+        if plan.sites.is_empty() {
+            // Folders are copied there: what they hold is not read back.
+            return Ok(true);
+        }
         let about = self.need()?;
         let namespace = self.it.namespace().unwrap_or_default();
         let Some(current) = self.stage_now().current.map(|it| it.bundle) else { return Ok(false) };
@@ -107,6 +118,7 @@ impl Run<'_> {
                 bundles: &bundles,
                 parts: &parts,
                 current: Some(&current),
+                copied: &[],
             },
         );
         Ok(held != Held::Nothing && held.name() == Some(current.as_str()))
@@ -172,13 +184,14 @@ impl Run<'_> {
         let parent = head.commit_id().to_string();
         let kept = self.status.intent.as_ref().filter(|it| it.parent == parent);
         let at = kept.map_or(time(now), |it| it.at.clone());
+        let message = self.message(&changes(&plan))?;
         let writes = plan.files.into_iter().map(|(path, bytes)| Edit::Write { path, bytes });
         let removes = plan.removed.into_iter().map(|path| Edit::Remove { path });
         let meta = CommitMeta {
             author: source.author.clone(),
             committer: source.author.clone(),
             time: at.0.as_second(),
-            message: self.message()?,
+            message,
         };
         let commit =
             head.commit(writes.chain(removes).collect(), meta, source.signer.clone()).await;
@@ -241,7 +254,7 @@ impl Run<'_> {
         outcome
     }
 
-    pub(super) fn message(&self) -> Result<String, Stop> {
+    pub(super) fn message(&self, changes: &[PlanChange]) -> Result<String, Stop> {
         let about = self.need()?;
         let namespace = self.it.namespace().unwrap_or_default();
         let (parts, before) = (about.parts(), self.before());
@@ -275,8 +288,10 @@ impl Run<'_> {
             gates: gates.collect(),
             approvals: approvals.map(|it| format!("{} {}", it.by, it.at.0)).collect(),
             rolls_back: self.status.rollback_of.as_deref(),
+            wording: wording(&about.pipe),
+            changes,
         };
-        Ok(message.text())
+        message.text().map_err(|why| Stop::fail(reason::UPDATE_FAILED, why))
     }
 
     /// Asks Flux to look at once; it looks by itself later if that fails.
@@ -293,4 +308,12 @@ impl Run<'_> {
             tracing::debug!(%why, namespace, name, "cannot ask for a reconciliation");
         }
     }
+}
+
+/// How the Pipeline words commits, if it does.
+fn wording(pipe: &Pipeline) -> Option<Wording<'_>> {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    let commit = &pipe.spec.git.as_ref()?.commit;
+    let text = commit.message_template.as_deref().filter(|it| !it.is_empty())?;
+    Some(Wording { text, values: commit.message_template_values.as_ref().unwrap_or(&NONE) })
 }

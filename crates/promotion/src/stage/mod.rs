@@ -370,7 +370,9 @@ impl Reconcile for StageReconciler {
                 let news = |it: Option<&Bundle>| {
                     let status = it.and_then(|it| it.status.clone()).unwrap_or_default();
                     let available = status.condition(ledger::AVAILABLE).map(|it| it.status.clone());
-                    (it.map(|it| it.spec.clone()), available)
+                    // One that comes once more says so.
+                    let at = it.and_then(|it| it.annotations().get(v1::DISCOVERED_AT).cloned());
+                    (it.map(|it| it.spec.clone()), available, at)
                 };
                 let changed = news(before) != news(after);
                 let own = before.or(after).filter(|_| changed);
@@ -382,7 +384,12 @@ impl Reconcile for StageReconciler {
                 .collect()
             }),
             Watch::via::<Promotion>(|before, after| {
-                let shown = |it: Option<&Promotion>| it.map(ledger::attempt);
+                let shown = |it: Option<&Promotion>| {
+                    let gates = it.and_then(|it| it.status.as_ref()).map(|it| it.gates.iter());
+                    let gates = gates.into_iter().flatten();
+                    let gates: Vec<_> = gates.map(|it| (it.state, it.message.clone())).collect();
+                    (it.map(ledger::attempt), gates)
+                };
                 let changed = shown(before) != shown(after);
                 let own = before.or(after).filter(|_| changed);
                 own.map(|it| {

@@ -1,12 +1,12 @@
 //! How a stage stands, and what people are told.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use api::{
     meta::{Status as _, time},
     promotion::{
-        self as v1, DriftedField, HistoryEntry, Observed, Skipped, Stage, StageCandidate,
-        StageStatus,
+        self as v1, DriftedField, GateStatus, HistoryEntry, Observed, Promotion, Skipped, Stage,
+        StageCandidate, StageStatus,
     },
     reason,
 };
@@ -17,16 +17,21 @@ use pipeline::{
     bundle::Bundle,
     choice,
     creation::components,
+    gate::Record,
     stage::{Branch, Decision},
     value::Part,
 };
 use setters::stage::Site;
 
-use super::{Asked, StageReconciler, View, see::Seen, state};
+use super::{
+    Asked, StageReconciler, View,
+    see::{self, Seen},
+    state,
+};
 use crate::{
     branch,
     deploy::{self, Eyes, Standing},
-    ledger, pipe,
+    gate, ledger, pipe,
     provider::{Provider, Reach},
     value,
 };
@@ -44,6 +49,16 @@ pub(super) struct Report<'a> {
     pub(super) decision: Decision,
     pub(super) asked: Asked,
     pub(super) now: Timestamp,
+}
+
+/// How what runs a stage stands.
+struct Health {
+    /// What is wrong with it.
+    healthy: Result<(), String>,
+    /// What tells that it changed.
+    wake_on: Vec<Reference>,
+    /// The commit that it runs.
+    applied: Option<String>,
 }
 
 /// Whether a change of a stage matters to itself and to those that it feeds.
@@ -70,7 +85,14 @@ impl Report<'_> {
         let events = self.events(&status);
         self.fill(&mut status);
         status.drift = self.drift(it);
-        let (healthy, wake_on) = self.health(it).await;
+        if let Some(candidate) = &mut status.candidate {
+            candidate.gates = self.gates(it, &candidate.bundle);
+        }
+        let Health { healthy, wake_on, applied } = self.health(it).await;
+        if self.seen.commit.is_some() {
+            let applied = applied.map(|id| see::values_at(turn, &id)).unwrap_or_default();
+            status.observed = self.observed(&applied);
+        }
         let until = self.next_change();
         status.next_transition = until.map(time);
         self.conditions(&mut status, turn, &healthy);
@@ -117,7 +139,6 @@ impl Report<'_> {
         status.candidate = self.candidate(&version);
         if self.seen.commit.is_some() {
             status.observed_commit.clone_from(&self.seen.commit);
-            status.observed = self.observed();
         }
     }
 
@@ -139,24 +160,67 @@ impl Report<'_> {
         })
     }
 
-    fn observed(&self) -> Vec<Observed> {
-        let mut all: BTreeMap<&str, &str> = BTreeMap::new();
-        for site in &self.seen.sites {
-            all.entry(&site.component).or_insert(&site.value);
-        }
-        let observed = |(component, head): (&str, &str)| Observed {
-            component: component.to_owned(),
-            head: head.to_owned(),
-            applied: None,
+    /// What lets the candidate through or holds it up: as its promotion has it, if there is one.
+    fn gates(&self, it: &StageReconciler, candidate: &str) -> Vec<GateStatus> {
+        let (namespace, name) = (self.stage.namespace().unwrap_or_default(), self.stage.name_any());
+        let open = |it: &Arc<Promotion>| {
+            let phase = it.status.as_ref().and_then(|it| it.phase).unwrap_or_default();
+            it.spec.bundle == candidate && it.spec.dry_run != Some(true) && !phase.is_terminal()
         };
-        all.into_iter().map(observed).collect()
+        let mut all = it.stores.promotions_of(&namespace, &name).into_iter();
+        if let Some(gates) = all.find(open).and_then(|it| it.status.clone()).map(|it| it.gates)
+            && !gates.is_empty()
+        {
+            return gates;
+        }
+        let Some(bundle) = self.view.bundles.iter().find(|it| it.name == candidate) else {
+            return Vec::new();
+        };
+        let upstreams = super::upstreams(self.stage, &it.stores);
+        let upstream = choice::upstream(&self.view.config.wants, bundle, &upstreams, self.now);
+        let available = match (&bundle.unavailable, bundle.rejected_in(&name)) {
+            (Some(why), _) => Err((why.clone(), None)),
+            (None, Some(by)) => Err((format!("rejected by {by}"), None)),
+            (None, None) => Ok("all values can be had".to_owned()),
+        };
+        let active = self.view.freezes.iter().find(|it| it.is_active(self.now));
+        let frozen = active.map_or_else(
+            || Ok("no freeze".to_owned()),
+            |it| Err((format!("frozen by {}", it.why), it.next_change(self.now))),
+        );
+        let hold = self.decision.state.hold.as_ref();
+        let stage = match hold {
+            Some(it) => Err((format!("held by {}: {}", it.by, it.reason), None)),
+            None if self.view.pipe.spec.suspend == Some(true) => Err(("suspended".into(), None)),
+            None if !self.view.config.auto => Err(("promote is Manual".into(), None)),
+            None => Ok("open".to_owned()),
+        };
+        let implicit = [
+            ("available", available),
+            ("upstream", standing(upstream)),
+            ("freeze", frozen),
+            ("stage", stage),
+        ];
+        let record = |(name, open)| gate::to_status(&Record::implicit(name, open));
+        implicit.into_iter().map(record).collect()
+    }
+
+    /// The values on the branch, and at the revision that is applied, if it is known what was there.
+    fn observed(&self, applied: &BTreeMap<String, String>) -> Vec<Observed> {
+        let observed = |(component, head): (String, String)| Observed {
+            applied: applied.get(&component).cloned(),
+            component,
+            head,
+        };
+        see::values(&self.seen.sites).into_iter().map(observed).collect()
     }
 
     /// What is wrong with what runs the stage, and what tells that it changed.
-    async fn health(&self, it: &StageReconciler) -> (Result<(), String>, Vec<Reference>) {
+    async fn health(&self, it: &StageReconciler) -> Health {
         let pipe = &self.view.pipe;
         let Ok(targets) = deploy::targets(self.stage, pipe, &it.stores) else {
-            return (Err("deploy.health cannot be seen".to_owned()), Vec::new());
+            let healthy = Err("deploy.health cannot be seen".to_owned());
+            return Health { healthy, wake_on: Vec::new(), applied: None };
         };
         let namespace = self.stage.namespace().unwrap_or_default();
         let account = pipe.spec.service_account_name.as_deref();
@@ -171,7 +235,7 @@ impl Report<'_> {
                 components(&self.runs(it)),
             ),
         };
-        let mut wrong = Vec::new();
+        let (mut wrong, mut applied) = (Vec::new(), None);
         for target in &targets {
             let seen = match (target.is_status(), &current.commit) {
                 (true, Some(commit)) => self.said(it, &target.name, commit).await,
@@ -179,6 +243,12 @@ impl Report<'_> {
                 (true, None) => continue,
                 (false, _) => eyes.look(target).await,
             };
+            let runs = seen.applied.as_deref().and_then(deploy::commit_of);
+            let runs = runs.map(|id| id.to_string()).filter(|_| !target.is_status());
+            // Whatever lags behind counts.
+            if runs.is_some() && (applied.is_none() || runs != self.seen.commit) {
+                applied = runs;
+            }
             match seen.standing {
                 Standing::Healthy => {}
                 Standing::Waiting(why) | Standing::Failed(why) => wrong.push(why),
@@ -188,8 +258,9 @@ impl Report<'_> {
             wrong.push("no Kustomization applies the stage's paths; see deploy.health".to_owned());
         }
         let objects = targets.iter().filter(|it| !it.is_status());
-        let references = objects.map(deploy::Target::reference).collect();
-        (if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }, references)
+        let wake_on = objects.map(deploy::Target::reference).collect();
+        let healthy = if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) };
+        Health { healthy, wake_on, applied }
     }
 
     /// What is said about the commit at the Git provider.
@@ -243,7 +314,7 @@ impl Report<'_> {
         let parts = self.runs(it);
         let (commit, author) = match &self.seen.branch {
             Branch::Holds { commit, author, .. } => (Some(commit.clone()), Some(author.clone())),
-            Branch::Unknown | Branch::Unmarked => (None, None),
+            Branch::Unknown | Branch::Unmarked | Branch::Copied => (None, None),
         };
         let differs = |site: &Site| {
             let part = parts.iter().find(|it| it.component == site.component)?;

@@ -1,8 +1,15 @@
 //! What a stage's branch holds, read so that it fits what is known of its promotions.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
-use api::{promotion::Stage, reason};
+use api::{
+    meta::{READY, Status as _},
+    promotion::Stage,
+    reason,
+};
 use controller::{Stop, Turn};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
@@ -12,7 +19,7 @@ use setters::stage::{Copy, Reason, Site, Tree};
 use super::StageReconciler;
 use crate::{
     branch::{self, Held, Known, Values},
-    ledger,
+    deploy, ledger, tree,
 };
 
 /// How often the branch is read again because a promotion moved meanwhile.
@@ -28,9 +35,31 @@ pub(super) struct Seen {
     pub(super) commit: Option<String>,
 }
 
-/// What was read last, to be used again while nothing changed.
+/// How many heads of the branch are remembered.
+const HEADS: usize = 8;
+
+/// What was read last, to be used again while nothing changed, and what was at the heads before.
 #[derive(Debug, Clone, Default)]
-struct Memo(Option<Read>);
+struct Memo {
+    read: Option<Read>,
+    heads: VecDeque<(String, BTreeMap<String, String>)>,
+}
+
+/// The value of each component, by the first place that shows it.
+pub(super) fn values(sites: &[Site]) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for site in sites {
+        all.entry(site.component.clone()).or_insert_with(|| site.value.clone());
+    }
+    all
+}
+
+/// The values at a commit that was the head of the branch not long ago.
+pub(super) fn values_at(turn: &mut Turn, commit: &str) -> BTreeMap<String, String> {
+    let heads = &turn.memo::<Memo>().heads;
+    let found = heads.iter().find(|(known, _)| known == commit);
+    found.map(|(_, values)| values.clone()).unwrap_or_default()
+}
 
 /// What a reading holds for: the promotions, the generation of the spec, the GitRepository's revision.
 type Key = (Vec<Attempt>, Option<i64>, Option<String>);
@@ -57,14 +86,20 @@ pub(super) async fn branch(
     for _ in 0..TRIES {
         let attempts = ledger::attempts(&it.stores, &namespace, &name);
         let key = (attempts.clone(), stage.metadata.generation, revision(it, stage, &view.pipe));
-        let read = match remembered(turn, &key, every) {
+        let told = told(it, stage, &view.pipe);
+        let read = match remembered(turn, (&key, told.as_deref()), every) {
             Some(read) => read,
             None => fresh(it, stage, &view.pipe, (key, turn.now())).await?,
         };
         if ledger::attempts(&it.stores, &namespace, &name) != attempts {
             continue;
         }
-        turn.memo::<Memo>().0 = Some(read.clone());
+        let memo = turn.memo::<Memo>();
+        if memo.heads.front().is_none_or(|(known, _)| *known != read.commit) {
+            memo.heads.push_front((read.commit.clone(), values(&read.sites)));
+            memo.heads.truncate(HEADS);
+        }
+        memo.read = Some(read.clone());
         return Ok(seen(it, stage, &view, read, attempts));
     }
     Ok(Seen {
@@ -87,11 +122,26 @@ fn revision(
     Some(repository.status.as_ref()?.artifact.as_ref()?.revision.clone())
 }
 
-fn remembered(turn: &mut Turn, key: &Key, every: Duration) -> Option<Read> {
+/// The head of the branch as the GitRepository tells it, if that can be relied on: who follows the branch
+/// for everybody spares each stage a look of its own.
+fn told(it: &StageReconciler, stage: &Stage, pipe: &api::promotion::Pipeline) -> Option<String> {
+    let (namespace, name) = branch::repository_key(stage, pipe)?;
+    let repository = it.stores.repositories.get(&namespace, &name)?;
+    let follows = tree::branch_of(&repository) == branch::branch_of(stage, pipe, &it.stores);
+    let status = repository.status.as_ref()?;
+    let ready = status.condition(READY).is_some_and(|it| it.status == "True");
+    let seen = status.observed_generation == repository.metadata.generation;
+    let works = follows && ready && seen && repository.spec.suspend != Some(true);
+    let commit = deploy::commit_of(&status.artifact.as_ref()?.revision)?;
+    works.then(|| commit.to_string())
+}
+
+fn remembered(turn: &mut Turn, (key, told): (&Key, Option<&str>), every: Duration) -> Option<Read> {
     let (now, requested) = (turn.now(), turn.is_requested());
-    let read = turn.memo::<Memo>().0.clone().filter(|it| it.key == *key && !requested)?;
+    let read = turn.memo::<Memo>().read.clone().filter(|it| it.key == *key && !requested)?;
     let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
-    let old = read.at.saturating_add(every).is_ok_and(|end| end <= now);
+    let due = read.at.saturating_add(every).is_ok_and(|end| end <= now);
+    let old = due && told != Some(&read.commit);
     // One that found the branch changed waits for it to be seen.
     let waited_for = key.0.iter().any(|it| it.reason == "Foreign" && !it.phase.is_terminal());
     (!old && !waited_for).then_some(read)
@@ -132,38 +182,43 @@ fn seen(
     attempts: Vec<Attempt>,
 ) -> Seen {
     let namespace = stage.namespace().unwrap_or_default();
-    let held = held(it, stage, view, &namespace, &read.sites);
+    let (held, alike) = held(it, stage, view, &namespace, &read.sites);
+    let copies = stage.spec.edit.as_ref().is_some_and(|it| !it.copy.is_empty());
     let branch = match held.name() {
+        None if copies => Branch::Copied,
         None => Branch::Unmarked,
         Some(name) => Branch::Holds {
             bundle: name.to_owned(),
             commit: read.commit.clone(),
             author: read.author,
+            alike,
         },
     };
     Seen { attempts, branch, held, sites: read.sites, commit: Some(read.commit) }
 }
 
+/// The bundle that the sites show, and all that they show in the same way.
 fn held(
     it: &StageReconciler,
     stage: &Stage,
     view: &super::View,
     namespace: &str,
     sites: &[Site],
-) -> Held {
+) -> (Held, Vec<String>) {
     let pipe = view.pipe.name_any();
     let mut parts = super::parts(&it.stores, namespace, &pipe);
     // Under a name that no bundle can have.
     parts.insert(String::new(), super::form(&view.pipe, &it.stores));
     let current = stage.status.as_ref().and_then(|it| it.current.as_ref());
-    branch::held(
-        sites,
-        &Known {
-            pipeline: &pipe,
-            order: view.config.wants.order,
-            bundles: &view.bundles,
-            parts: &parts,
-            current: current.map(|it| it.bundle.as_str()),
-        },
-    )
+    let folders = stage.spec.edit.iter().flat_map(|it| &it.copy);
+    let copied: Vec<String> = folders.map(|it| it.component.clone()).collect();
+    let known = Known {
+        pipeline: &pipe,
+        order: view.config.wants.order,
+        bundles: &view.bundles,
+        parts: &parts,
+        current: current.map(|it| it.bundle.as_str()),
+        copied: &copied,
+    };
+    (branch::held(sites, &known), branch::alike(sites, &known))
 }
