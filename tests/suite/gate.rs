@@ -54,7 +54,7 @@ fn says(part: &str) -> impl Fn(&Value) -> bool + '_ {
     move |it| it["status"]["message"].as_str().is_some_and(|it| it.contains(part))
 }
 
-fn metric(value: &str) -> String {
+pub(crate) fn metric(value: &str) -> String {
     json!({
         "status": "success",
         "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1.0, value]}]},

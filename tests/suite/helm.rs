@@ -45,7 +45,7 @@ fn chart(it: &Tenant, spec: &Value) -> Value {
     it.source(CHART, "demo", usual, spec)
 }
 
-fn tgz(version: &str) -> Vec<u8> {
+pub(crate) fn tgz(version: &str) -> Vec<u8> {
     archive(&[
         ("demo/Chart.yaml", &format!("apiVersion: v2\nname: demo\nversion: {version}\n")),
         ("demo/values.yaml", "tag: '1'\nlist: [a]\n"),
@@ -55,7 +55,7 @@ fn tgz(version: &str) -> Vec<u8> {
 }
 
 /// An index with these versions of `demo`, each beside it.
-fn index(versions: &[&str]) -> String {
+pub(crate) fn index(versions: &[&str]) -> String {
     let mut text = "apiVersion: v1\nentries:\n  demo:\n".to_owned();
     for version in versions {
         let urls = ["[demo-", version, ".tgz]"].concat();
@@ -67,7 +67,7 @@ fn index(versions: &[&str]) -> String {
 }
 
 /// A repository with these versions of `demo`, which is ready.
-async fn with_charts(it: &Tenant, versions: &[&str]) -> Result<(Web, Value)> {
+pub(crate) async fn with_charts(it: &Tenant, versions: &[&str]) -> Result<(Web, Value)> {
     let web = Web::start().await?;
     for version in versions {
         web.put(&format!("/c/demo-{version}.tgz"), tgz(version));

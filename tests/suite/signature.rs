@@ -16,14 +16,14 @@ const KIND: &str = "OCIRepository";
 const TAR: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 
 /// A program that signs, with a folder of its own for keys and settings.
-struct Signer {
+pub(crate) struct Signer {
     program: PathBuf,
     home: tempfile::TempDir,
 }
 
 impl Signer {
     /// The program below the cache; nothing, and that is told, if it is not built.
-    fn new(path: &str) -> Result<Option<Self>> {
+    pub(crate) fn new(path: &str) -> Result<Option<Self>> {
         let program = world::cache::folder().map(|folder| folder.join(path));
         let Some(program) = program.filter(|it| it.is_file()) else {
             scenarios::skipped(&format!("signatures of {path}"), "built by `cargo xtask setup`");
@@ -36,12 +36,12 @@ impl Signer {
         self.home.path()
     }
 
-    fn read(&self, name: &str) -> Result<String> {
+    pub(crate) fn read(&self, name: &str) -> Result<String> {
         let path = self.home().join(name);
         std::fs::read_to_string(&path).with_context(|| format!("{} is there", path.display()))
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<()> {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.env_clear().env("HOME", self.home()).env("XDG_CONFIG_HOME", self.home());
         command.env("COSIGN_PASSWORD", "").current_dir(self.home()).args(arguments);

@@ -209,7 +209,7 @@ fn definition(version: &str, kind: &str, object: &Value) -> Value {
     definition
 }
 
-fn objects(yaml: &str) -> Result<Vec<Value>> {
+pub(crate) fn objects(yaml: &str) -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for document in yaml::parse_all(yaml)? {
         let object: Value = serde_json::from_str(&document.to_json()?)?;
@@ -221,7 +221,7 @@ fn objects(yaml: &str) -> Result<Vec<Value>> {
 }
 
 /// All files below a folder.
-fn files(root: &Path) -> Result<Vec<(String, Content)>> {
+pub(crate) fn files(root: &Path) -> Result<Vec<(String, Content)>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
     while let Some(at) = folders.pop() {
         for entry in std::fs::read_dir(at)? {

@@ -103,6 +103,9 @@ async fn main() -> Result<ExitCode> {
             met &= figure.tell();
         }
     }
+    if wants("merge-noticed") {
+        met &= promotion::merge_noticed().await?.is_none_or(|figure| figure.tell());
+    }
     for backend in Backend::available("figures") {
         if wants("oci-ready") {
             met &= source::oci_ready(backend).await?.tell();

@@ -1,4 +1,5 @@
-//! Figures of staged promotion: many stages on one branch, and what they cost once nothing moves.
+//! Figures of staged promotion: many stages on one branch, what they cost once nothing moves, and how long
+//! it takes until a merge is noticed.
 
 use std::{
     sync::Arc,
@@ -7,8 +8,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use controller::clock;
-use scenarios::{Backend, Options, World};
+use scenarios::{Backend, Options, Tenant, World, skipped};
 use serde_json::{Value, json};
+use world::gitea::{OWNER, Server};
 
 use crate::{Figure, create_all, create_with, sized, until_by};
 
@@ -136,4 +138,102 @@ async fn looks(world: &World, now: &clock::Manual) -> Result<f64> {
     ensure!(asked > 0, "nobody looked at all");
     #[expect(clippy::cast_precision_loss, reason = "a few hundreds")]
     Ok(asked as f64 / f64::from(INTERVALS))
+}
+
+/// A stage that proposes on a Gitea, where a person merges.
+struct Merges {
+    it: Tenant,
+    gitea: Server,
+}
+
+/// Seconds from a reconcile request on the stage until the slowest of a few merges is noticed; nothing if
+/// there is no Gitea.
+pub(super) async fn merge_noticed() -> Result<Option<Figure>> {
+    let n = sized(5);
+    let Some(gitea) = Server::start().await? else {
+        skipped("merge-noticed", "gitea is not built (cargo xtask setup)");
+        return Ok(None);
+    };
+    let world = Arc::new(World::with(Options::default()).await?);
+    let it = Merges { it: world.tenant("bench").await?, gitea };
+    it.prepare().await?;
+    let mut slowest = Duration::ZERO;
+    for at in 1..=n {
+        slowest = slowest.max(it.merge(&format!("1.{at}.0"), at).await?);
+    }
+    let (name, server, value) = ("merge-noticed", Backend::Embedded, slowest.as_secs_f64());
+    Ok(Some(Figure { name, value, unit: "s", target: 2.0, server, n, peer: None }))
+}
+
+impl Merges {
+    async fn prepare(&self) -> Result<()> {
+        let (it, gitea) = (&self.it, &self.gitea);
+        let url = gitea.repository("fleet").await?;
+        let (path, text) = file(0);
+        gitea.commit("fleet", "main", (&path, &text)).await?;
+        it.secret("git", &[("username", OWNER), ("password", gitea.token())]).await?;
+        it.secret("gitea", &[("token", gitea.token())]).await?;
+        it.world.registry.publish("app", "1.0.0");
+        prepare(&it.world, 1).await?;
+        let spec = json!({"spec": {"url": url, "secretRef": {"name": "git"}}});
+        it.patch(("GitRepository", "fleet"), &spec).await?;
+        it.ready("Kustomization", "stage0").await?;
+        let push = json!({"mode": "PullRequest", "provider": "gitea",
+                          "secretRef": {"name": "gitea"}});
+        let spec = json!({"pipelineRef": {"name": "shop"}, "promote": "Auto", "push": push,
+                          "edit": {"paths": ["stages/0"]}});
+        it.create(&object(PROMOTION, "Stage", "stage0", &spec)).await?;
+        let runs = |it: &Value| it["status"]["current"].is_object();
+        it.wait(("Stage", "stage0"), "it runs something", runs).await?;
+        Ok(())
+    }
+
+    /// The promotion of a bundle once its pull request is open.
+    async fn proposed(&self, bundle: &Value) -> Result<Value> {
+        let find = || async {
+            let objects = &self.it.world.objects;
+            let all = objects.list(PROMOTION, "Promotion", "bench").await.unwrap_or_default();
+            let open =
+                |it: &Value| it["spec"]["bundle"] == *bundle && it["status"]["phase"] == "Proposed";
+            all.into_iter().find(open)
+        };
+        let there = || async { find().await.is_some() };
+        until_by(Duration::from_millis(50), Duration::from_mins(1), there).await?;
+        find().await.context("it is proposed")
+    }
+
+    /// How long it takes until the merge of one version is noticed.
+    async fn merge(&self, version: &str, at: usize) -> Result<Duration> {
+        let it = &self.it;
+        it.world.registry.publish("app", version);
+        it.request("ImageRepository", "app").await?;
+        let newest = |it: &Value| it["status"]["latestBundle"]["version"] == version;
+        let pipeline = it.wait(("Pipeline", "shop"), "there is a bundle", newest).await?;
+        let bundle = pipeline["status"]["latestBundle"]["name"].clone();
+        let promotion = self.proposed(&bundle).await?;
+        let name = promotion["metadata"]["name"].as_str().context("a name")?;
+        let number = promotion["status"]["pullRequest"]["number"].as_i64().context("a number")?;
+        let path = format!("repos/{OWNER}/fleet/pulls/{number}/merge");
+        let body = json!({"Do": "merge"});
+        // Gitea looks for conflicts in the background, and refuses until then.
+        let merged = || async { self.gitea.ask("POST", &path, Some(&body)).await.is_ok() };
+        until_by(Duration::from_millis(50), Duration::from_mins(1), merged).await?;
+        let started = Instant::now();
+        let now = json!({"metadata": {"annotations": {
+            "reconcile.fluxcd.io/requestedAt": format!("merge {at}"),
+        }}});
+        it.patch(("Stage", "stage0"), &now).await?;
+        let noticed = || async {
+            let promotion = it.get(("Promotion", name)).await.unwrap_or_default();
+            promotion["status"]["pullRequest"]["state"] == "Merged"
+        };
+        until_by(Duration::from_millis(10), Duration::from_mins(2), noticed).await?;
+        let took = started.elapsed();
+        let runs = |it: &Value| {
+            let current = &it["status"]["current"];
+            current["version"] == version && current["verifiedAt"].is_string()
+        };
+        it.wait(("Stage", "stage0"), "it runs what was merged", runs).await?;
+        Ok(took)
+    }
 }
