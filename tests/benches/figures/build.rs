@@ -102,13 +102,14 @@ fn trees(root: &Path) -> Result<(TempDir, Vec<PathBuf>)> {
     let (mut trees, mut members, mut count) = (Vec::new(), Vec::new(), 0);
     for (resources, folder) in largest.into_values() {
         let (n, tree) = (members.len(), place.path().join(trees.len().to_string()));
-        let member = tree.join(n.to_string());
+        let member = tree.join(format!("part-{n}"));
         std::fs::create_dir_all(&member)?;
         let base = format!("{up}{}", folder.canonicalize()?.strip_prefix("/")?.display());
-        let own =
-            format!("resources: [../{base}]\nnameSuffix: -{n}\ncommonAnnotations: {{n: '{n}'}}\n");
+        let own = format!(
+            "resources: [{base}]\nnameSuffix: '-{n}'\ncommonAnnotations: {{part: '{n}'}}\n"
+        );
         std::fs::write(member.join("kustomization.yaml"), own)?;
-        members.push(n.to_string());
+        members.push(format!("part-{n}"));
         count += resources;
         if count > 50 {
             let own = format!("resources: [{}]\n", members.join(", "));

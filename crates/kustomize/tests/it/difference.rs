@@ -112,3 +112,12 @@ fn a_schema_stays_with_its_build() {
     assert!(files(&with).build("/").expect("it builds").contains("name: x"));
     assert!(!files(base).build("/").expect("it builds").contains("name: x"));
 }
+
+#[test]
+fn a_key_that_reads_as_a_number_stays_a_key() {
+    let own = "commonAnnotations: {\"12\": x}\nconfigMapGenerator: [{name: a, literals: [\"1=y\", \"true=z\"]}]\n";
+    let text = built(&[("kustomization.yaml", own)]);
+    for line in ["  \"12\": x\n", "  \"1\": \"y\"\n", "  \"true\": z\n"] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
