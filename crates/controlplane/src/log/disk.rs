@@ -132,7 +132,7 @@ fn compact(path: &Path, database: &mut Database) {
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     let used = database.begin_write().and_then(|transaction| Ok(transaction.stats()?));
     let used = used.map_or(size, |stats| stats.stored_bytes() + stats.metadata_bytes());
-    if size > COMPACT_FROM && used < size / 4 {
+    if size > COMPACT_FROM && used < size / 2 {
         match database.compact() {
             Ok(_) => tracing::debug!(size, used, "the state log was compacted"),
             Err(error) => tracing::debug!(%error, "the state log could not be compacted"),
