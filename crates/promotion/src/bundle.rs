@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::{
+    duration::Go,
     meta::{Status as _, time},
     promotion::{
         ActiveIn, Bundle, BundleStatus, FailedIn, Phase, Promotion, Stage, VerifiedIn, Withdrawal,
@@ -113,18 +114,10 @@ fn dwell(status: &mut BundleStatus, left: &[ActiveIn], now: Timestamp) {
             verified.dwell = None;
         } else if let Some(ran) = left.iter().find(runs) {
             let seconds = now.duration_since(ran.since.0).as_secs();
-            verified.dwell = Some(span(u64::try_from(seconds).unwrap_or_default()));
+            // A clock that went back has let none pass.
+            let ran = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+            verified.dwell = Some(Go(ran).to_string());
         }
-    }
-}
-
-/// Seconds as a Go duration; a clock that went back has let none pass.
-fn span(seconds: u64) -> String {
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}s"),
-        (0, _) => format!("{minutes}m{seconds}s"),
-        _ => format!("{hours}h{minutes}m{seconds}s"),
     }
 }
 

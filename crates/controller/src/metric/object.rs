@@ -164,11 +164,7 @@ fn gauge(holds: bool) -> Metric {
 
 fn bounds() -> [f64; BUCKETS] {
     let growth = (1800.0_f64 / 10e-3).powf(1.0 / 9.0);
-    let mut exponent = 0;
-    [(); BUCKETS].map(|()| {
-        exponent += 1;
-        10e-3 * growth.powi(exponent - 1)
-    })
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|exponent| 10e-3 * growth.powi(exponent))
 }
 
 impl Metrics {
