@@ -4,7 +4,8 @@
 //! than a small `kustomize build` (docs/decisions/010-fixed-address.md).
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    // It reads no files, and cargo watches the script itself.
+    println!("cargo::rerun-if-env-changed=CARGO_CFG_TARGET_OS");
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
