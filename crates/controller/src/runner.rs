@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::meta::{Object, READY, REQUESTED_AT, Status};
 use api::reason;
 use futures::FutureExt as _;
+use jiff::Timestamp;
 use kube::api::ApiResource;
 use kube::{Resource, ResourceExt as _};
 use serde::Deserialize as _;
@@ -481,7 +482,7 @@ impl<R: Reconcile> Run<'_, R> {
         match written {
             Err(error) => self.unwritten(error),
             Ok(_) if stalled => Ran { plan: Plan::default(), ended: Ended::Success },
-            Ok(_) => self.plan(outcome),
+            Ok(_) => self.plan(outcome, turn.now()),
         }
     }
 
@@ -496,8 +497,8 @@ impl<R: Reconcile> Run<'_, R> {
         }
     }
 
-    /// When the object runs again.
-    fn plan(&self, outcome: Outcome) -> Ran {
+    /// When the object runs again after a turn that began at `began`.
+    fn plan(&self, outcome: Outcome, began: Timestamp) -> Ran {
         let host = &self.runner.host;
         let at = |delay: Duration| Some(after(host.clock.now(), delay));
         let (due, waits_for) = match outcome.then {
@@ -510,8 +511,9 @@ impl<R: Reconcile> Run<'_, R> {
                 (due.map(|due| backoff::aligned(due, every)), Vec::new())
             }
             Then::Next(Next::Park { wake_on, deadline }) => {
-                // Who parks until a time that is past must not keep the machine busy.
-                let late = deadline.is_some_and(|deadline| deadline <= host.clock.now());
+                // Who parks until a time that was past already must not keep the machine busy; a
+                // time that came during the turn is due now.
+                let late = deadline.is_some_and(|deadline| deadline <= began);
                 (if late { at(host.options.min_retry_delay) } else { deadline }, wake_on)
             }
         };

@@ -1,9 +1,10 @@
 //! What waits holds no worker, and a restart does not move its deadline.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::toy::ToySpec;
-use crate::world::World;
+use crate::world::{World, until};
 
 fn parked(map: &str) -> ToySpec {
     ToySpec { act: "park".into(), map: Some(map.into()), ..ToySpec::default() }
@@ -82,6 +83,18 @@ async fn a_deadline_that_is_past_does_not_keep_the_machine_busy() {
     assert_eq!(world.bench.runs("it"), 1);
     running.advance(&world, Duration::from_millis(750)).await;
     assert_eq!(world.bench.runs("it"), 2);
+}
+
+#[tokio::test]
+async fn a_deadline_that_comes_during_the_turn_is_due_at_once() {
+    let world = World::new().await;
+    let running = world.start().await;
+    world.create("it", ToySpec { act: "slow".into(), ..ToySpec::default() }).await;
+    until(|| world.bench.at_gate.load(Ordering::SeqCst) == 1).await;
+    world.clock.advance(Duration::from_mins(2));
+    world.bench.gate.add_permits(1);
+    until(|| world.bench.runs("it") == 2).await;
+    running.stop().await;
 }
 
 #[tokio::test]

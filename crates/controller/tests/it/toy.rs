@@ -267,6 +267,12 @@ impl Toys {
                 Ok(ready(status, &text))
             }
             "park" => self.park(it, turn),
+            "slow" => {
+                self.gate(turn).await?;
+                let deadline = Some(turn.now() + PATIENCE);
+                let next = Next::Park { wake_on: vec![], deadline };
+                Err(Stop::Wait { reason: "Waiting", message: text, next })
+            }
             "seen" => {
                 let namespace = it.metadata.namespace.as_deref().unwrap_or_default();
                 let name = it.spec.map.as_deref().unwrap_or_default();
