@@ -73,8 +73,11 @@ impl Drop for Policy {
 
 fn servers(long: bool) {
     for server in SERVERS.iter().filter(|it| long || !it.long) {
-        let absent: Vec<_> =
-            server.programs.iter().filter(|(_, name)| !is_there(server, name)).collect();
+        let absent: Vec<_> = server
+            .programs
+            .iter()
+            .filter(|(package, name)| !is_there(server, package, name))
+            .collect();
         if absent.is_empty() {
             continue;
         }
@@ -92,11 +95,23 @@ fn servers(long: bool) {
     }
 }
 
-fn is_there(server: &Server, name: &str) -> bool {
+fn is_there(server: &Server, package: &str, name: &str) -> bool {
     let given = std::env::var_os("KUBEBUILDER_ASSETS");
     let folder = tool::cache().join(server.folder);
     given.is_some_and(|folder| Path::new(&folder).join(name).is_file())
-        || (folder.join(name).is_file() && server.data.iter().all(|it| folder.join(it).is_dir()))
+        || (is_current(server, package, &folder.join(name))
+            && server.data.iter().all(|it| folder.join(it).is_dir()))
+}
+
+/// Whether a program is built; one of our own, which no version tells apart, since it was written.
+fn is_current(server: &Server, package: &str, program: &Path) -> bool {
+    let written = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
+    let tools = crate::root().join("tests/tools");
+    let source = match package.strip_prefix("sluice/tools/") {
+        Some(own) => tools.join(own).join("main.go"),
+        None => tools.join(server.module).join(package).join("main.go"),
+    };
+    written(program).is_some_and(|built| written(&source).is_none_or(|it| it <= built))
 }
 
 fn build(server: &Server, package: &str, name: &str) -> Result<()> {

@@ -2,16 +2,18 @@
 //! engine in one process.
 
 use std::{
-    io::Write as _,
+    collections::HashSet,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use gotemplate::{Certificate, CertificateOrder};
 use helm::{
+    capability::KubeVersion,
     chart::Chart,
     render::{self, Options},
     values::{self, Values},
@@ -49,27 +51,55 @@ impl gotemplate::Host for Outside {
     }
 }
 
-/// A chart with values.
+/// A chart with values, and what it is rendered for.
 struct Case {
     folder: PathBuf,
+    /// Of the case in the folder.
+    name: String,
     release: String,
     namespace: String,
+    kube_version: String,
+    api_versions: Vec<String>,
+    with_crds: bool,
     files: Vec<String>,
-    /// What Helm prints, packed: its size tells how much work it is.
-    weight: u64,
 }
 
 impl Case {
-    fn chart(&self) -> PathBuf {
-        self.folder.join("chart.tgz")
+    /// A case of the corpus; none if Helm does not render it.
+    fn read(path: &Path) -> Result<Option<Self>> {
+        if !path.with_extension("want.yaml.gz").is_file() {
+            return Ok(None);
+        }
+        let about: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let texts = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
+        Ok(Some(Self {
+            folder: path.parent().context("a folder")?.to_owned(),
+            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            release: text(&about["release"]),
+            namespace: text(&about["namespace"]),
+            kube_version: text(&about["kubeVersion"]),
+            api_versions: texts(&about["apiVersions"]),
+            with_crds: about["includeCrds"] == true,
+            files: texts(&about["valuesFiles"]),
+        }))
     }
 
-    fn arguments(&self) -> Vec<String> {
-        let mut words = vec!["template".to_owned(), self.release.clone()];
-        words.extend([self.chart().display().to_string(), "-n".to_owned(), self.namespace.clone()]);
-        for file in &self.files {
-            words.extend(["-f".to_owned(), self.folder.join(file).display().to_string()]);
-        }
+    fn title(&self) -> String {
+        format!("{}/{}", self.folder.display(), self.name)
+    }
+
+    fn chart(&self) -> Result<Chart> {
+        Ok(Chart::from_archive(&std::fs::read(self.folder.join("chart.tgz"))?)?)
+    }
+
+    /// What the corpus' own runner asks for, in the case's folder.
+    fn arguments(&self) -> Vec<&str> {
+        let mut words = vec!["template", &*self.release, "chart.tgz", "-n", &*self.namespace];
+        words.extend(["--kube-version", &*self.kube_version]);
+        words.extend(self.api_versions.iter().flat_map(|it| ["--api-versions", it]));
+        words.extend(self.with_crds.then_some("--include-crds"));
+        words.extend(self.files.iter().flat_map(|it| ["-f", it]));
         words
     }
 
@@ -80,6 +110,22 @@ impl Case {
             values::merge(&mut all, &values::parse(&text)?);
         }
         Ok(all)
+    }
+
+    fn options(&self) -> Result<Options> {
+        let mut options = Options::new(&self.release, &self.namespace);
+        options.capabilities.kube_version = KubeVersion::parse(&self.kube_version)?;
+        options.capabilities.api_versions.extend(self.api_versions.iter().cloned());
+        options.host = Arc::new(Outside);
+        Ok(options)
+    }
+
+    /// What Helm prints.
+    fn wanted(&self) -> Result<Vec<u8>> {
+        let packed = std::fs::File::open(self.folder.join(format!("{}.want.yaml.gz", self.name)))?;
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(packed).read_to_end(&mut text)?;
+        Ok(text)
     }
 }
 
@@ -98,8 +144,10 @@ pub(super) fn figures(wants: &impl Fn(&str) -> bool, n: Option<usize>) -> Result
     if wants("charts-rendered") {
         figures.push(processes(&cases)?);
     }
-    cases.sort_by_key(|case| std::cmp::Reverse(case.weight));
-    cases.truncate(HEAVIEST);
+    if !names[1..].iter().any(|name| wants(name)) {
+        return Ok(figures);
+    }
+    let cases = heaviest(cases)?;
     if wants("charts-memory") {
         figures.push(memory(&cases)?);
     }
@@ -109,32 +157,31 @@ pub(super) fn figures(wants: &impl Fn(&str) -> bool, n: Option<usize>) -> Result
     Ok(figures)
 }
 
-/// The cases that need no flags and render.
+/// The cases that render.
 fn cases(root: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for folder in std::fs::read_dir(root)?.flatten().map(|it| it.path()).filter(|it| it.is_dir()) {
         for path in std::fs::read_dir(&folder)?.flatten().map(|it| it.path()) {
-            if path.extension().is_none_or(|it| it != "json") {
-                continue;
+            if path.extension().is_some_and(|it| it == "json") {
+                cases.extend(Case::read(&path)?);
             }
-            let about: Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-            let output = path.with_extension("want.yaml.gz");
-            let is_plain = about["apiVersions"].as_array().is_none_or(Vec::is_empty);
-            let Some(output) = std::fs::metadata(output).ok().filter(|_| is_plain) else {
-                continue;
-            };
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            cases.push(Case {
-                folder: folder.clone(),
-                release: text(&about["release"]),
-                namespace: text(&about["namespace"]),
-                files: about["valuesFiles"].as_array().into_iter().flatten().map(text).collect(),
-                weight: output.len(),
-            });
         }
     }
-    cases.sort_by(|a, b| (&a.folder, &a.files).cmp(&(&b.folder, &b.files)));
+    cases.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
     Ok(cases)
+}
+
+/// Of the charts that take longest, the case that does.
+fn heaviest(cases: Vec<Case>) -> Result<Vec<Case>> {
+    let mut timed = Vec::new();
+    for case in cases {
+        timed.push((rendered(&case, case.chart()?)?.0, case));
+    }
+    timed.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    let mut charts = HashSet::new();
+    timed.retain(|(_, case)| charts.insert(case.folder.clone()));
+    timed.truncate(HEAVIEST);
+    Ok(timed.into_iter().map(|(_, case)| case).collect())
 }
 
 /// A program to compare with: built by the setup, or on the path.
@@ -156,9 +203,18 @@ fn ours() -> (PathBuf, Vec<String>) {
 
 fn command((program, words): &(PathBuf, Vec<String>), case: &Case) -> Command {
     let mut command = Command::new(program);
-    command.args(words).args(case.arguments());
+    command.args(words).args(case.arguments()).current_dir(&case.folder);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Sees to it that what is timed is the work that was asked for.
+fn check(program: &(PathBuf, Vec<String>), case: &Case) -> Result<()> {
+    let output = command(program, case).stdout(Stdio::piped()).stderr(Stdio::piped()).output()?;
+    let (name, told) = (program.0.display(), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{name} fails on {}: {told}", case.title());
+    ensure!(output.stdout == case.wanted()?, "{name} prints something else for {}", case.title());
+    Ok(())
 }
 
 fn figure(
@@ -175,16 +231,11 @@ fn processes(cases: &[Case]) -> Result<Figure> {
     let sum = |program: (PathBuf, Vec<String>)| -> Result<f64> {
         let mut sum = Duration::ZERO;
         for case in cases {
+            check(&program, case)?;
             let mut best = Duration::MAX;
             for _ in 0..TIMES {
                 let started = Instant::now();
-                let status = command(&program, case).status()?;
-                ensure!(
-                    status.success(),
-                    "{} fails on {}",
-                    program.0.display(),
-                    case.folder.display()
-                );
+                command(&program, case).status()?;
                 best = best.min(started.elapsed());
             }
             sum += best;
@@ -226,36 +277,47 @@ fn peak(command: &mut Command) -> Result<f64> {
     Ok(most)
 }
 
+/// How long it takes to render a chart, and the sum of its manifest.
+fn rendered(case: &Case, chart: Chart) -> Result<(Duration, String)> {
+    let (values, options) = (case.values()?, case.options()?);
+    let started = Instant::now();
+    let rendered = render::render(chart, &values, &options);
+    let took = started.elapsed();
+    let rendered =
+        rendered.map_err(|it| anyhow!("{} does not render: {}", case.title(), it.error))?;
+    Ok((took, sum(&rendered.manifest())))
+}
+
+fn sum(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Milliseconds to render some cases one after the other in one process, without loading the charts.
 fn engine(cases: &[Case]) -> Result<Figure> {
-    let mut value = 0.0;
+    let (mut value, mut sums) = (0.0, Vec::new());
     for case in cases {
-        let chart = Chart::from_archive(&std::fs::read(case.chart())?)?;
-        let values = case.values()?;
-        let mut best = Duration::MAX;
-        for _ in 0..TIMES {
-            let (chart, mut options) =
-                (chart.clone(), Options::new(&case.release, &case.namespace));
-            options.host = Arc::new(Outside);
-            let started = Instant::now();
-            let rendered = render::render(chart, &values, &options);
-            best = best.min(started.elapsed());
-            ensure!(rendered.is_ok(), "{} does not render", case.folder.display());
+        let chart = case.chart()?;
+        let (mut best, sum) = rendered(case, chart.clone())?;
+        for _ in 1..TIMES {
+            best = best.min(rendered(case, chart.clone())?.0);
         }
+        sums.push(sum);
         value += best.as_secs_f64() * 1000.0;
     }
-    let peer = peer("engine").map(|it| helm_engine(&it, cases)).transpose()?;
+    let peer = peer("engine").map(|it| helm_engine(&it, cases, &sums)).transpose()?;
     Ok(figure(("charts-engine", "ms"), (value, peer), (1000.0, 3.0), cases.len()))
 }
 
-/// The same by Helm's engine.
-fn helm_engine(program: &Path, cases: &[Case]) -> Result<f64> {
+/// The same by Helm's engine, which has to make the same of each case.
+fn helm_engine(program: &Path, cases: &[Case], sums: &[String]) -> Result<f64> {
     let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut questions = String::new();
     for case in cases {
         let question = json!({
-            "chart": case.chart(), "values": case.values()?, "release": case.release,
-            "namespace": case.namespace, "times": TIMES,
+            "chart": case.folder.join("chart.tgz"), "values": case.values()?,
+            "release": case.release, "namespace": case.namespace,
+            "kubeVersion": case.kube_version, "apiVersions": case.api_versions, "times": TIMES,
         });
         questions.push_str(&question.to_string());
         questions.push('\n');
@@ -263,12 +325,15 @@ fn helm_engine(program: &Path, cases: &[Case]) -> Result<f64> {
     let mut input = child.stdin.take().context("it has an input")?;
     let writing = std::thread::spawn(move || input.write_all(questions.as_bytes()));
     let output = child.wait_with_output()?;
-    writing.join().map_err(|_| anyhow::anyhow!("writing failed"))??;
-    let mut sum = 0.0;
-    for line in String::from_utf8(output.stdout)?.lines() {
+    writing.join().map_err(|_| anyhow!("writing failed"))??;
+    let answers = String::from_utf8(output.stdout)?;
+    ensure!(answers.lines().count() == cases.len(), "Helm's engine ended early");
+    let mut time = 0.0;
+    for ((line, case), sum) in answers.lines().zip(cases).zip(sums) {
         let answer: Value = serde_json::from_str(line)?;
-        let seconds = answer["seconds"].as_f64();
-        sum += seconds.with_context(|| format!("Helm's engine: {answer}"))? * 1000.0;
+        let is_same = answer["sum"] == **sum;
+        ensure!(is_same, "Helm's engine makes something else of {}: {answer}", case.title());
+        time += answer["seconds"].as_f64().context("no time")? * 1000.0;
     }
-    Ok(sum)
+    Ok(time)
 }

@@ -121,6 +121,7 @@ pub(super) async fn first_fetch() -> Result<Vec<Figure>> {
 /// has the commit before, and both trees compared. The slowest of ten.
 pub(super) async fn changed_set() -> Result<Figure> {
     let n = sized(20_000);
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let server = git::Server::start(git::Options::default()).await?;
     let files = (0..n).map(|n| (format!("apps/{}/{n}.yaml", n % 200), format!("n: {n}\n")));
     let repository = server.create("fleet", "main", files).await?;
