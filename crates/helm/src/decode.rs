@@ -12,6 +12,12 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, Error> {
     read.map_err(|error| Error::Yaml(format!("error converting YAML to JSON: {error}")))
 }
 
+/// The same, but a mapping has only these fields.
+pub(crate) fn parse_some(text: &[u8], names: &[&str]) -> Result<Value, Error> {
+    let read = yaml::text(text).and_then(|text| yaml::parse_some(&text, names));
+    read.map_err(|error| Error::Yaml(format!("error converting YAML to JSON: {error}")))
+}
+
 /// The fields of one struct.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {

@@ -38,7 +38,7 @@ impl Head {
     /// # Errors
     /// [`Error::Yaml`] for what is no mapping of the right shape.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let value = decode::parse(text.as_bytes())?;
+        let value = decode::parse_some(text.as_bytes(), &["apiVersion", "kind", "metadata"])?;
         let fields = Fields::of(&value, "SimpleHead", "releaseutil.SimpleHead")?;
         let mut head = Self {
             api_version: fields.text("apiVersion")?,

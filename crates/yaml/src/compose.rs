@@ -39,7 +39,8 @@ impl<'t> Composer<'t> {
                 EventKind::StreamEnd => return Ok(None),
                 EventKind::DocumentStart { .. } => {
                     self.anchors.clear();
-                    let (head, root) = (event.comments.head, self.root()?);
+                    let first = self.parser.next()?;
+                    let (head, root) = (event.comments.head, self.tree(first)?);
                     document = Some(Document { head, root, foot: String::new() });
                 }
                 EventKind::DocumentEnd { .. } => {
@@ -53,21 +54,33 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn root(&mut self) -> Result<Node, Error> {
+    /// The next event.
+    pub(crate) fn event(&mut self) -> Result<Event, Error> {
+        self.parser.next()
+    }
+
+    /// Whether the document at hand has given any names.
+    pub(crate) fn has_anchors(&self) -> bool {
+        !self.anchors.is_empty()
+    }
+
+    /// The node that starts with an event.
+    pub(crate) fn tree(&mut self, first: Event) -> Result<Node, Error> {
         let mut open: Vec<Open> = Vec::new();
+        let mut event = first;
         loop {
-            let event = self.parser.next()?;
             let done = match event.kind {
                 EventKind::SequenceEnd | EventKind::MappingEnd => {
                     open.pop().map(|done| done.end(event))
                 }
                 _ => self.node(event, &mut open)?,
             };
-            let Some(node) = done else { continue };
-            match open.last_mut() {
-                Some(parent) => parent.add(node),
-                None => return Ok(node),
+            match (done, open.last_mut()) {
+                (Some(node), Some(parent)) => parent.add(node),
+                (Some(node), None) => return Ok(node),
+                (None, _) => {}
             }
+            event = self.parser.next()?;
         }
     }
 

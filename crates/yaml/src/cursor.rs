@@ -26,7 +26,13 @@ pub(crate) struct Cursor<'t> {
 impl<'t> Cursor<'t> {
     /// Starts behind a byte order mark, if there is one.
     pub(crate) fn new(text: &'t str) -> Result<Self, Error> {
-        if let Some((offset, _)) = text.char_indices().find(|&(_, c)| !allowed(c)) {
+        // Nearly all texts are of these characters only, which many at a time are checked for.
+        let is_usual = |byte: u8| matches!(byte, b'\n' | b' '..=b'~');
+        let are_usual = |chunk: &&[u8]| chunk.iter().fold(true, |all, it| all & is_usual(*it));
+        let usual: usize = text.as_bytes().chunks(64).take_while(are_usual).map(<[u8]>::len).sum();
+        let mut rest = text[usual..].char_indices();
+        if let Some((offset, _)) = rest.find(|&(_, c)| !allowed(c)) {
+            let offset = usual + offset;
             let problem = "control characters are not allowed".to_owned();
             return Err(Error::Syntax { line: None, problem, offset });
         }
@@ -143,6 +149,39 @@ impl<'t> Cursor<'t> {
         let start = self.mark.byte;
         self.skip();
         into.push_str(&self.text[start..self.mark.byte]);
+    }
+
+    /// Copies the ASCII characters from here on that are `wanted`, none of which may be a line
+    /// break; if the first is not, one character.
+    pub(crate) fn read_run(&mut self, into: &mut String, wanted: impl FnMut(u8) -> bool) {
+        let run = self.run(wanted);
+        if run.is_empty() {
+            return self.read(into);
+        }
+        into.push_str(run);
+        let is_blank = run.bytes().all(|byte| matches!(byte, b' ' | b'\t'));
+        self.pass(run.len());
+        if !is_blank {
+            self.newlines = 0;
+        }
+    }
+
+    /// Passes the blanks from here on that are `wanted`.
+    pub(crate) fn skip_run(&mut self, wanted: impl FnMut(u8) -> bool) {
+        self.pass(self.run(wanted).len());
+    }
+
+    fn run(&self, mut wanted: impl FnMut(u8) -> bool) -> &'t str {
+        let rest = &self.text[self.mark.byte..];
+        let length = rest.bytes().take_while(|byte| byte.is_ascii() && wanted(*byte)).count();
+        &rest[..length]
+    }
+
+    /// Passes so many ASCII characters.
+    fn pass(&mut self, count: usize) {
+        self.mark.byte += count;
+        self.mark.index += count;
+        self.mark.column += count;
     }
 
     /// Copies a line break, if there is one: as LF, but LS and PS stay what they are.

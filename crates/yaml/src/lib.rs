@@ -49,6 +49,7 @@ mod plain;
 mod resolve;
 mod scalar;
 mod scanner;
+mod skim;
 mod text;
 mod timestamp;
 mod token;
@@ -90,6 +91,17 @@ pub fn parse(text: &str) -> Result<Value, Error> {
 /// (`YAMLToJSONStrict`).
 pub fn parse_strict(text: &str) -> Result<Value, Error> {
     parse_first(text, true)
+}
+
+/// As [`parse`], but a mapping has only the values with these names, in upper or lower case.
+///
+/// # Errors
+/// The same.
+pub fn parse_some(text: &str, names: &[&str]) -> Result<Value, Error> {
+    match skim::skim(text, |name| names.iter().any(|it| it.eq_ignore_ascii_case(name)))? {
+        Some(mapping) => decode::decode(&mapping, false),
+        None => parse(text),
+    }
 }
 
 fn parse_first(text: &str, strict: bool) -> Result<Value, Error> {

@@ -195,7 +195,7 @@ impl<'t> Parser<'t> {
             }
             into.push_str(&comment.text);
         }
-        self.scanner.peek()
+        Ok(self.scanner.peeked())
     }
 
     fn peek_kind(&mut self) -> Result<&TokenKind, Problem> {

@@ -7,7 +7,7 @@ mod comment;
 mod scalar;
 mod tag;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::cursor::{Cursor, Mark};
 use crate::token::{Token, TokenKind};
@@ -55,8 +55,8 @@ pub(crate) struct Scanner<'t> {
     key_allowed: bool,
     /// One per flow level and one for the block context.
     keys: Vec<SimpleKey>,
-    /// Token number to index in `keys`.
-    key_of_token: HashMap<usize, usize>,
+    /// Token number to index in `keys`, by number: what may be a key is asked for with every token.
+    key_of_token: VecDeque<(usize, usize)>,
     /// Column of the current block; `None` outside of any.
     indent: Option<usize>,
     indents: Vec<Option<usize>>,
@@ -75,7 +75,7 @@ impl<'t> Scanner<'t> {
             ended: false,
             key_allowed: true,
             keys: vec![SimpleKey::NONE],
-            key_of_token: HashMap::new(),
+            key_of_token: VecDeque::new(),
             indent: None,
             indents: Vec::new(),
             keeps_comments,
@@ -89,7 +89,12 @@ impl<'t> Scanner<'t> {
         while self.needs_more()? {
             self.fetch()?;
         }
-        Ok(self.queue.front().expect("because needs_more is true while the queue is empty"))
+        Ok(self.peeked())
+    }
+
+    /// The token that `peek` has shown.
+    pub(crate) fn peeked(&self) -> &Token {
+        self.queue.front().expect("because needs_more is true while the queue is empty")
     }
 
     /// Takes the token that `peek` showed.
@@ -106,9 +111,19 @@ impl<'t> Scanner<'t> {
         if self.queue.len() <= if self.keeps_comments { 2 } else { 0 } {
             return Ok(true);
         }
-        match self.key_of_token.get(&self.passed).copied() {
-            Some(index) => self.key_is_valid(index),
-            None => Ok(false),
+        while self.key_of_token.front().is_some_and(|(token, _)| *token < self.passed) {
+            self.key_of_token.pop_front();
+        }
+        match self.key_of_token.front() {
+            Some((token, index)) if *token == self.passed => self.key_is_valid(*index),
+            _ => Ok(false),
+        }
+    }
+
+    /// Forgets that a token may be a key.
+    fn remove_key_of(&mut self, token: usize) {
+        if let Ok(at) = self.key_of_token.binary_search_by_key(&token, |(token, _)| *token) {
+            self.key_of_token.remove(at);
         }
     }
 
@@ -182,9 +197,7 @@ impl<'t> Scanner<'t> {
         let start = self.cursor.mark;
         loop {
             let tabs = self.in_flow() || !self.key_allowed;
-            while self.cursor.here() == b' ' || tabs && self.cursor.here() == b'\t' {
-                self.cursor.skip();
-            }
+            self.cursor.skip_run(|byte| byte == b' ' || tabs && byte == b'\t');
             self.lift_entry_comment();
             match self.cursor.here() {
                 b'#' if self.keeps_comments => self.scan_comments(start),
@@ -250,7 +263,7 @@ impl<'t> Scanner<'t> {
             // Behind an empty collection this forgets that the collection itself may be a key,
             // so `{}: x` is no mapping. Documents that go-yaml reads must read the same here.
             let number = self.keys.pop().map_or(0, |key| key.token);
-            self.key_of_token.remove(&number);
+            self.remove_key_of(number);
         }
         self.key_allowed = false;
         self.push_after(kind, 1);
@@ -294,7 +307,7 @@ impl<'t> Scanner<'t> {
             self.insert(key.token, token);
             self.roll(key.mark, Some(key.token), TokenKind::BlockMappingStart);
             self.keys[last].possible = false;
-            self.key_of_token.remove(&key.token);
+            self.remove_key_of(key.token);
             self.key_allowed = false;
         } else {
             self.open_block(
@@ -381,7 +394,8 @@ impl<'t> Scanner<'t> {
         let token = self.next_number();
         let last = self.keys.len() - 1;
         self.keys[last] = SimpleKey { possible: true, required, token, mark };
-        self.key_of_token.insert(token, last);
+        // Numbers only grow, so the last one is the highest.
+        self.key_of_token.push_back((token, last));
         Ok(())
     }
 
@@ -397,7 +411,7 @@ impl<'t> Scanner<'t> {
                 return Err(self.missing_colon(key));
             }
             self.keys[last].possible = false;
-            self.key_of_token.remove(&key.token);
+            self.remove_key_of(key.token);
         }
         Ok(())
     }

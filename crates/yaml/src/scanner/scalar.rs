@@ -29,6 +29,10 @@ impl Gap {
         }
         *self = Self::default();
     }
+
+    fn is_empty(&self) -> bool {
+        !self.broken && self.blanks.is_empty()
+    }
 }
 
 /// What the line of a block scalar's indicator says.
@@ -43,6 +47,11 @@ enum Chomping {
     Strip,
     Clip,
     Keep,
+}
+
+/// Whether a character goes on with the word it stands in, whatever comes behind it.
+fn never_ends_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}')
 }
 
 impl Scanner<'_> {
@@ -72,7 +81,7 @@ impl Scanner<'_> {
             breaks.clear();
             was_blank = blank;
             while !self.cursor.is_break_or_end(0) {
-                self.cursor.read(&mut value);
+                self.cursor.read_run(&mut value, |byte| !matches!(byte, b'\r' | b'\n'));
             }
             self.cursor.read_break(&mut line_break);
             end = self.scan_block_breaks(&mut indent, &mut breaks, start)?;
@@ -122,9 +131,12 @@ impl Scanner<'_> {
         let mut deepest = 0;
         loop {
             let inside = |column| indent.is_none_or(|indent| column < indent);
-            while inside(self.cursor.mark.column) && self.cursor.here() == b' ' {
-                self.cursor.skip();
-            }
+            let mut column = self.cursor.mark.column;
+            self.cursor.skip_run(|byte| {
+                let is_space = byte == b' ' && inside(column);
+                column += 1;
+                is_space
+            });
             deepest = deepest.max(self.cursor.mark.column);
             if inside(self.cursor.mark.column) && self.cursor.here() == b'\t' {
                 let text = "found a tab character where an indentation space is expected";
@@ -190,7 +202,9 @@ impl Scanner<'_> {
                     }
                     self.scan_escape(value, start)?;
                 }
-                _ => self.cursor.read(value),
+                _ => self.cursor.read_run(value, |byte| {
+                    byte.is_ascii_graphic() && !matches!(byte, b'\'' | b'"' | b'\\')
+                }),
             }
         }
         Ok(false)
@@ -261,8 +275,10 @@ impl Scanner<'_> {
         let mut gap = Gap::default();
         while !self.cursor.is_document_indicator() && self.cursor.here() != b'#' {
             while !self.cursor.is_space_or_end(0) && !self.ends_plain() {
-                gap.fold_into(&mut value);
-                self.cursor.read(&mut value);
+                if !gap.is_empty() {
+                    gap.fold_into(&mut value);
+                }
+                self.cursor.read_run(&mut value, never_ends_plain);
                 end = self.cursor.mark;
             }
             if !self.cursor.is_blank(0) && !self.cursor.is_break(0) {
@@ -300,10 +316,14 @@ impl Scanner<'_> {
                 gap.broken = true;
                 let into = if more { &mut gap.more_breaks } else { &mut gap.first_break };
                 self.cursor.read_break(into);
-            } else if self.cursor.is_blank(0) {
-                self.cursor.read(&mut gap.blanks);
-            } else {
+            } else if !self.cursor.is_blank(0) {
                 return Ok(());
+            } else if gap.broken {
+                // Only spaces: the next tab is looked at again.
+                self.cursor.skip();
+                self.cursor.skip_run(|byte| byte == b' ');
+            } else {
+                self.cursor.read_run(&mut gap.blanks, |byte| byte == b' ');
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Hostile input: bounded work, bounded depth, no panic.
 
 use proptest::prelude::*;
-use yaml::{Mapping, Value, parse, parse_all, parse_strict, scalars};
+use yaml::{Mapping, Value, parse, parse_all, parse_some, parse_strict, scalars};
 
 fn message(text: &str) -> String {
     parse(text).expect_err("hostile").to_string()
@@ -127,6 +127,17 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A mapping without all but `text`: texts that are not simple are read as a whole.
+fn only_text(read: Result<Value, yaml::Error>) -> Result<String, String> {
+    let value = match read.map_err(|error| format!("{error:?}"))? {
+        Value::Mapping(mapping) => {
+            Value::Mapping(mapping.into_iter().filter(|(name, _)| name == "text").collect())
+        }
+        value => value,
+    };
+    Ok(format!("{value:?}"))
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in prop_oneof![any::<String>(), soup()]) {
@@ -134,6 +145,14 @@ proptest! {
         let _ = parse_all(&text);
         for scalar in scalars(&text).unwrap_or_default() {
             prop_assert!(text.get(scalar.span).is_some());
+        }
+    }
+
+    #[test]
+    fn some_values_are_those_of_the_whole(text in soup(), more in soup()) {
+        for text in [text.clone(), format!("text: {text}\nb: {more}"), format!("b: {text}\ntext: {more}")] {
+            let (some, whole) = (parse_some(&text, &["text"]), parse(&text));
+            prop_assert_eq!(only_text(some), only_text(whole), "{}", text);
         }
     }
 
