@@ -13,10 +13,9 @@ use crate::gvk::Gvk;
 const TABLE: &str = include_str!("table/fields.txt");
 
 static DEFAULT: LazyLock<Arc<Config>> = LazyLock::new(|| {
-    let table = Config::from_table(TABLE);
-    Arc::new(
-        Config::default().merged(&table).expect("because the table does not contradict itself"),
-    )
+    let mut config = Config::default();
+    config.merge(Config::from_table(TABLE)).expect("because the table does not contradict itself");
+    Arc::new(config)
 });
 
 /// Fields by the transformer they are for.
@@ -77,24 +76,29 @@ impl Config {
     }
 
     pub(crate) fn merged(&self, other: &Self) -> Result<Self, Error> {
-        let (mut merged, mut other) = (self.clone(), other.clone());
-        for ((name, list), (_, new)) in merged.lists_mut().into_iter().zip(other.lists_mut()) {
+        let mut merged = self.clone();
+        merged.merge(other.clone())?;
+        Ok(merged)
+    }
+
+    fn merge(&mut self, mut other: Self) -> Result<(), Error> {
+        for ((name, list), (_, new)) in self.lists_mut().into_iter().zip(other.lists_mut()) {
             let mut title = name.to_owned();
             title[..1].make_ascii_uppercase();
-            merge_all(list, new)
+            merge_all(list, std::mem::take(new))
                 .map_err(|error| error.within(format!("failed to merge {title} fieldSpec")))?;
         }
         for reference in other.name_references {
-            merged.add_name_reference(reference)?;
+            self.add_name_reference(reference)?;
         }
-        merged.sort();
-        Ok(merged)
+        self.sort();
+        Ok(())
     }
 
     pub(crate) fn add_name_reference(&mut self, new: NameReference) -> Result<(), Error> {
         let old = self.name_references.iter_mut().find(|old| old.target == new.target);
         if let Some(old) = old {
-            return merge_all(&mut old.referrers, &new.referrers);
+            return merge_all(&mut old.referrers, new.referrers);
         }
         self.name_references.push(new);
         Ok(())
@@ -102,9 +106,9 @@ impl Config {
 
     fn sort(&mut self) {
         for (_, list) in self.lists_mut() {
-            list.sort_by(|a, b| a.gvk.compare(&b.gvk));
+            list.sort_by_cached_key(|it| it.gvk.sort_key());
         }
-        self.name_references.sort_by(|a, b| a.target.compare(&b.target));
+        self.name_references.sort_by_cached_key(|it| it.target.sort_key());
     }
 
     fn from_table(table: &str) -> Self {
@@ -123,11 +127,9 @@ impl Config {
             let [_, _, _, path, ref rest @ ..] = words[..] else { continue };
             let spec = FieldSpec::new(gvk_of_words(&words), path, rest == ["create"]);
             if section.starts_with("nameReference ") {
-                config
-                    .name_references
-                    .last_mut()
-                    .into_iter()
-                    .for_each(|last| last.referrers.push(spec.clone()));
+                if let Some(last) = config.name_references.last_mut() {
+                    last.referrers.push(spec);
+                }
                 continue;
             }
             if let Some((_, list)) =
@@ -181,20 +183,23 @@ pub(crate) fn read_specs(list: &[Value]) -> Result<Vec<FieldSpec>, Error> {
 }
 
 /// Adds what is not covered yet.
-pub(crate) fn merge_all(list: &mut Vec<FieldSpec>, new: &[FieldSpec]) -> Result<(), Error> {
-    new.iter().try_for_each(|spec| merge_one(list, spec))
+pub(crate) fn merge_all(
+    list: &mut Vec<FieldSpec>,
+    new: impl IntoIterator<Item = FieldSpec>,
+) -> Result<(), Error> {
+    new.into_iter().try_for_each(|spec| merge_one(list, spec))
 }
 
 /// Adds a field that is not covered yet.
-pub(crate) fn merge_one(list: &mut Vec<FieldSpec>, new: &FieldSpec) -> Result<(), Error> {
-    match list.iter().find(|old| old.covers(new)) {
+pub(crate) fn merge_one(list: &mut Vec<FieldSpec>, new: FieldSpec) -> Result<(), Error> {
+    match list.iter().find(|old| old.covers(&new)) {
         Some(old) if old.create != new.create => Err(Error::Invalid(format!(
             "conflicting fieldspecs: '{}' is said with and without create",
             new.path
         ))),
         Some(_) => Ok(()),
         None => {
-            list.push(new.clone());
+            list.push(new);
             Ok(())
         }
     }

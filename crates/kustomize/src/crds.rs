@@ -94,7 +94,7 @@ fn read_property(
         ("x-kubernetes-identity", &mut into.name_prefix),
     ] {
         if text(key).is_some() {
-            merge_one(list, &spec(path))?;
+            merge_one(list, spec(path))?;
         }
     }
     let version = text("x-kubernetes-object-ref-api-version");

@@ -1,6 +1,5 @@
 //! What a resource is, and what it is called.
 
-use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 
 /// Group, version and kind. As a selector, an empty one matches any.
@@ -53,19 +52,14 @@ impl Gvk {
             && fits(&self.kind, &selector.kind)
     }
 
-    /// kustomize's order of field specs.
-    pub(crate) fn compare(&self, other: &Self) -> Ordering {
-        let rank = |kind: &str| order::rank(kind, &order::FIRST, &order::LAST);
-        rank(&self.kind)
-            .cmp(&rank(&other.kind))
-            .then_with(|| self.sort_text().cmp(&other.sort_text()))
+    /// What kustomize orders field specs by.
+    pub(crate) fn sort_key(&self) -> (i64, String) {
+        (order::rank(&self.kind, &order::FIRST, &order::LAST), self.sort_text())
     }
 
     /// `group_version_kind`; what is missing sorts last.
     pub(crate) fn sort_text(&self) -> String {
-        let or = |text: &str, none: &str| {
-            if text.is_empty() { none.to_owned() } else { text.to_owned() }
-        };
+        let or = |text, none| if str::is_empty(text) { none } else { text };
         format!("{}_{}_{}", or(&self.group, "~G"), or(&self.version, "~V"), or(&self.kind, "~K"))
     }
 }

@@ -1,5 +1,6 @@
 //! What strategic merge has to know of the fields of Kubernetes' kinds.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -15,23 +16,26 @@ const VERSION: &str = "v1.21.2";
 
 static BUILT_IN: LazyLock<Types> = LazyLock::new(|| Types::from_table(TABLE));
 
+/// A text of the table as it is there, since it is read at every start, or of a description.
+type Text = Cow<'static, str>;
+
 /// Types by name, and kinds by version and name.
 #[derive(Debug, Default)]
 struct Types {
-    named: HashMap<String, HashMap<String, Field>>,
-    kinds: HashMap<String, String>,
-    cluster: HashMap<String, bool>,
+    named: HashMap<Text, HashMap<Text, Field>>,
+    kinds: HashMap<Text, Text>,
+    cluster: HashMap<Text, bool>,
 }
 
 /// A field whose content matters.
 #[derive(Debug, Clone)]
 enum Field {
     /// Of a type.
-    Is(String),
+    Is(Text),
     /// A mapping whose values are of a type.
-    MapOf(String),
+    MapOf(Text),
     /// A list that is merged by keys, or as texts without any; the type of its items.
-    Merged(Vec<String>, Option<String>),
+    Merged(Vec<Text>, Option<Text>),
 }
 
 /// The description that a build goes by.
@@ -98,21 +102,21 @@ impl Schema {
     pub(crate) fn kind(&self, api_version: &str, kind: &str) -> Option<Place<'_>> {
         let key = format!("{api_version} {kind}");
         self.described().find_map(|types| {
-            let name = types.kinds.get(&key)?;
+            let name = types.kinds.get(&*key)?;
             Some(Place { schema: self, at: At::Type(name) })
         })
     }
 
     /// The fields of a type. A custom description may refer to types of the built-in one.
-    fn fields(&self, name: &str) -> Option<&HashMap<String, Field>> {
+    fn fields(&self, name: &str) -> Option<&HashMap<Text, Field>> {
         self.described()
             .find_map(|types| types.named.get(name).or_else(|| types.named.get(short(name))))
     }
 
     pub(crate) fn is_cluster_scoped(&self, api_version: &str, kind: &str) -> bool {
         let key = format!("{api_version} {kind}");
-        let custom = || self.custom.as_ref().and_then(|types| types.cluster.get(&key).copied());
-        BUILT_IN.cluster.get(&key).copied().or_else(custom).unwrap_or(false)
+        let custom = || self.custom.as_ref().and_then(|types| types.cluster.get(&*key).copied());
+        BUILT_IN.cluster.get(&*key).copied().or_else(custom).unwrap_or(false)
     }
 }
 
@@ -134,7 +138,7 @@ impl<'s> Place<'s> {
     }
 
     /// The keys of a list that is merged.
-    pub(crate) fn merge_keys(self) -> Option<&'s [String]> {
+    pub(crate) fn merge_keys(self) -> Option<&'s [Text]> {
         match self.at {
             At::Field(Field::Merged(keys, _)) => Some(keys),
             _ => None,
@@ -153,31 +157,37 @@ impl<'s> Place<'s> {
 }
 
 impl Types {
-    fn from_table(table: &str) -> Self {
+    fn from_table(table: &'static str) -> Self {
         let mut types = Self::default();
-        let mut current: Option<&mut HashMap<String, Field>> = None;
+        let mut current: Option<&mut HashMap<Text, Field>> = None;
         for line in table.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            match words[..] {
-                ["type", name] => current = Some(types.named.entry(name.to_owned()).or_default()),
-                ["kind", api_version, kind, ref rest @ ..] => {
-                    let key = format!("{api_version} {kind}");
-                    if let Some(name) = rest.first().filter(|name| **name != "-") {
-                        types.kinds.insert(key.clone(), (*name).to_owned());
-                    }
-                    types.cluster.insert(key, rest.last() == Some(&"cluster"));
+            let Some((first, rest)) = line.split_once(' ') else { continue };
+            match first {
+                "type" => current = Some(types.named.entry(rest.into()).or_default()),
+                "kind" => {
+                    current = None;
+                    types.add_kind(rest);
                 }
-                [name, how, ref rest @ ..] => {
-                    if let (Some(fields), Some(field)) =
-                        (&mut current, Field::from_words(how, rest))
-                    {
-                        fields.insert(name.to_owned(), field);
+                name => {
+                    if let (Some(fields), Some(field)) = (&mut current, Field::from_words(rest)) {
+                        fields.insert(name.into(), field);
                     }
                 }
-                _ => {}
             }
         }
         types
+    }
+
+    /// From `apiVersion kind [type|-] [cluster]`.
+    fn add_kind(&mut self, line: &'static str) {
+        let Some(space) = line.find(' ') else { return };
+        let end = line[space + 1..].find(' ').map_or(line.len(), |end| space + 1 + end);
+        let (key, rest) = line.split_at(end);
+        let first = rest.split_ascii_whitespace().next();
+        if let Some(name) = first.filter(|name| *name != "-") {
+            self.kinds.insert(key.into(), name.into());
+        }
+        self.cluster.insert(key.into(), rest.ends_with(" cluster"));
     }
 
     /// From an `OpenAPI` (v2) description in JSON or YAML.
@@ -190,7 +200,7 @@ impl Types {
             mapping(&document, "definitions").into_iter().flat_map(Mapping::iter)
         {
             for key in kinds_of(definition) {
-                types.kinds.insert(key, name.to_owned());
+                types.kinds.insert(key.into(), name.to_owned().into());
             }
             types.add(name, definition);
         }
@@ -198,7 +208,7 @@ impl Types {
             let Some(get) = operations.get("get") else { continue };
             let namespaced = path.contains("namespaces/{namespace}");
             for key in kinds_of(get) {
-                let cluster = types.cluster.entry(key).or_insert(true);
+                let cluster = types.cluster.entry(key.into()).or_insert(true);
                 *cluster &= !namespaced;
             }
         }
@@ -207,14 +217,16 @@ impl Types {
 }
 
 impl Field {
-    fn from_words(how: &str, rest: &[&str]) -> Option<Self> {
-        let first = (*rest.first()?).to_owned();
+    /// From `is type`, `map type` or `merge keys|- [type]`.
+    fn from_words(line: &'static str) -> Option<Self> {
+        let (how, rest) = line.split_once(' ')?;
+        let (first, second) = rest.split_once(' ').map_or((rest, None), |it| (it.0, Some(it.1)));
         match how {
-            "is" => Some(Self::Is(first)),
-            "map" => Some(Self::MapOf(first)),
+            "is" => Some(Self::Is(first.into())),
+            "map" => Some(Self::MapOf(first.into())),
             "merge" => {
-                let keys = first.split(',').filter(|key| *key != "-").map(str::to_owned).collect();
-                Some(Self::Merged(keys, rest.get(1).map(|name| (*name).to_owned())))
+                let keys = first.split(',').filter(|key| *key != "-").map(Text::from).collect();
+                Some(Self::Merged(keys, second.map(Text::from)))
             }
             _ => None,
         }
@@ -229,10 +241,10 @@ impl Types {
         let mut fields = HashMap::new();
         for (key, property) in properties.chain(rest) {
             if let Some(field) = self.field(&format!("{name}/{key}"), property) {
-                fields.insert(key.to_owned(), field);
+                fields.insert(key.to_owned().into(), field);
             }
         }
-        self.named.insert(name.to_owned(), fields);
+        self.named.insert(name.to_owned().into(), fields);
     }
 
     fn field(&mut self, name: &str, property: &Value) -> Option<Field> {
@@ -240,16 +252,17 @@ impl Types {
         let strategy = text("x-kubernetes-patch-strategy").unwrap_or_default();
         if strategy.split(',').any(|word| word == "merge") {
             let list = property.get("x-kubernetes-list-map-keys").and_then(Value::as_sequence);
-            let keys = match list {
-                Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                None => {
-                    text("x-kubernetes-patch-merge-key").map(str::to_owned).into_iter().collect()
-                }
+            let one = text("x-kubernetes-patch-merge-key");
+            let keys: Vec<&str> = match list {
+                Some(keys) => keys.iter().filter_map(Value::as_str).collect(),
+                None => one.into_iter().collect(),
             };
+            let keys = keys.into_iter().map(|key| key.to_owned().into()).collect();
             let item = property.get("items").and_then(|items| self.type_of(name, items));
+            let item = item.map(Text::from);
             return Some(Field::Merged(keys, item));
         }
-        self.type_of(name, property).map(Field::Is)
+        self.type_of(name, property).map(|it| Field::Is(it.into()))
     }
 
     /// The name of a type that is referred to, or written out here.
@@ -312,9 +325,9 @@ mod tests {
         let spec =
             place.field("spec").and_then(|spec| spec.field("template")?.field("spec")).unwrap();
         let containers = spec.field("containers").unwrap();
-        assert_eq!(containers.merge_keys(), Some(&["name".to_owned()][..]));
+        assert_eq!(containers.merge_keys(), Some(&["name".into()][..]));
         let ports = containers.item().and_then(|item| item.field("ports")).unwrap();
-        assert_eq!(ports.merge_keys().map(<[String]>::len), Some(2));
+        assert_eq!(ports.merge_keys().map(<[_]>::len), Some(2));
         assert!(schema.is_cluster_scoped("v1", "Namespace"));
         assert!(!schema.is_cluster_scoped("v1", "Pod"));
         assert!(schema.kind("example.com/v1", "Deployment").is_none());

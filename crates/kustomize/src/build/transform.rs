@@ -195,15 +195,15 @@ fn add_metadata_steps(
 fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>, Error> {
     let mut specs = label.fields.clone();
     let mut add = || {
-        merge_all(&mut specs, &config.labels)?;
+        merge_all(&mut specs, config.labels.iter().cloned())?;
         if label.selectors {
-            return merge_all(&mut specs, &config.common_labels);
+            return merge_all(&mut specs, config.common_labels.iter().cloned());
         }
         if label.templates {
-            merge_all(&mut specs, &config.template_labels)
+            merge_all(&mut specs, config.template_labels.iter().cloned())
                 .map_err(|error| error.within("failed to merge template fieldSpec"))?;
         }
-        merge_one(&mut specs, &FieldSpec::new(Gvk::default(), "metadata/labels", true))
+        merge_one(&mut specs, FieldSpec::new(Gvk::default(), "metadata/labels", true))
     };
     add().map_err(|error| error.within("failed to merge labels"))?;
     Ok(specs)

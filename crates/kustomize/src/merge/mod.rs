@@ -46,7 +46,7 @@ impl<'s> Merger<'s> {
                 require(&[&dest, &patch], "SequenceNode", |node| matches!(node, Node::List(_)))?;
                 match place.and_then(Place::merge_keys) {
                     Some(keys) => {
-                        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
                         self.lists(dest, patch, &keys, (place, depth))
                     }
                     None => Ok(patch.or(dest)),

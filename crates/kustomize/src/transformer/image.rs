@@ -1,7 +1,5 @@
 //! Names, tags and digests of images.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 
 use super::{Transformer, specs};
@@ -22,10 +20,6 @@ pub(crate) struct Image {
     pub(crate) digest: String,
     pub(crate) specs: Vec<FieldSpec>,
 }
-
-/// Dots in the name of an image are dots, though the rest of it is an expression.
-static DOT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(\\.|\[[^\]]*\])|\.([*+?{]?)").expect("because it is constant"));
 
 impl Image {
     /// From an entry of `images`.
@@ -48,13 +42,7 @@ impl Image {
     }
 
     fn pattern(&self) -> Result<Regex, Error> {
-        let name = DOT.replace_all(&self.name, |found: &regex::Captures<'_>| {
-            match (found.get(1), found.get(2).map_or("", |quantifier| quantifier.as_str())) {
-                (Some(other), _) => other.as_str().to_owned(),
-                (None, "") => r"\.".to_owned(),
-                (None, quantifier) => format!(".{quantifier}"),
-            }
-        });
+        let name = with_dots(&self.name);
         let part = "[a-zA-Z0-9_.{}-]*";
         pattern::compile(&format!("^{name}(:{part})?(@sha256:{part})?$"))
     }
@@ -143,6 +131,27 @@ fn walk_containers(
     }
 }
 
+/// The name of an image as an expression: a dot is a dot unless it is repeated, escaped or one of
+/// several letters.
+fn with_dots(name: &str) -> String {
+    let mut expression = String::with_capacity(name.len() + 8);
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let kept = match first {
+            '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
+            '[' => rest.find(']').map_or(1, |end| end + 1),
+            _ => first.len_utf8(),
+        };
+        let (part, after) = rest.split_at(kept);
+        if part == "." && !after.starts_with(['*', '+', '?', '{']) {
+            expression.push('\\');
+        }
+        expression.push_str(part);
+        rest = after;
+    }
+    expression
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Image, parts};
@@ -165,5 +174,6 @@ mod tests {
         assert!(pattern("ghcr.io/a").is_match("ghcr.io/a:1"));
         assert!(!pattern("ghcr.io/a").is_match("ghcr-io/a"));
         assert!(pattern("ghcr.io/.*").is_match("ghcr.io/b"));
+        assert_eq!(with_dots(r"a.b\.c[.x].d.*[e."), r"a\.b\.c[.x]\.d.*[e\.");
     }
 }
