@@ -12,6 +12,7 @@ pub(crate) mod flag;
 mod git;
 mod helm;
 mod kustomize;
+mod late;
 mod local;
 mod mask;
 mod memory;

@@ -17,7 +17,7 @@ use kube::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{cluster, object};
+use super::{cluster, late::Late, object};
 
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -31,7 +31,7 @@ const EVERY: Duration = Duration::from_millis(250);
 #[command(disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    kind: Kind,
+    kind: Late<Kind>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,7 +154,7 @@ impl Kind {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Request { kind, one, with_source, more } = arguments.kind.request();
+    let Request { kind, one, with_source, more } = arguments.kind.0.request();
     let client = one.cluster.access.client().await?;
     let deadline = Instant::now() + one.cluster.access.timeout;
     let run = Run { client, deadline, more };

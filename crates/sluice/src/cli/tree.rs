@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, api::GroupVersionKind, discovery};
 use serde_json::{Value, json};
 
-use super::{cluster, object};
+use super::{cluster, late::Late, object};
 use crate::term::Term;
 
 /// Print what a Kustomization applied, as a tree
@@ -19,7 +19,7 @@ use crate::term::Term;
 #[command(disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    kind: Kind,
+    kind: Late<Kind>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ struct Node {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Kind::Kustomization(Kustomization { name, compact, output, cluster }) = arguments.kind;
+    let Kind::Kustomization(Kustomization { name, compact, output, cluster }) = arguments.kind.0;
     let client = cluster.access.client().await?;
     let mut walk = Walk { client, compact, seen: HashSet::new() };
     let group = "kustomize.toolkit.fluxcd.io".to_owned();

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::late::Late;
+
 /// Build from local files what the controllers would apply
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    kind: Kind,
+    kind: Late<Kind>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +26,7 @@ enum Kind {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match arguments.kind {
+    match arguments.kind.0 {
         Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
         Kind::HelmRelease(arguments) => helm_release::run(&arguments).await,
     }

@@ -10,7 +10,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::error;
+use super::{error, late::Late};
 
 /// Show what local files would change in the cluster
 ///
@@ -19,7 +19,7 @@ use super::error;
 #[command(disable_help_subcommand = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    kind: Kind,
+    kind: Late<Kind>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ enum Kind {
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    ended(match arguments.kind {
+    ended(match arguments.kind.0 {
         Kind::Kustomization(arguments) => kustomization::run(&arguments).await,
         Kind::HelmRelease(arguments) => helm_release::run(&arguments).await,
     })

@@ -15,11 +15,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::late::Late;
+
 /// Render, check and compare Helm charts, with Helm's flags and output
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Late<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,7 +32,7 @@ enum Verb {
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
-    let result = match arguments.verb {
+    let result = match arguments.verb.0 {
         Verb::Template(arguments) => template::run(&arguments),
         Verb::Lint(arguments) => lint::run(&arguments),
         Verb::Diff(arguments) => return diff::run(&arguments),

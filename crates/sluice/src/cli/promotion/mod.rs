@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::late::Late;
+
 /// See and decide what moves through the stages of a pipeline
 #[derive(Debug, Args)]
 #[command(
@@ -33,7 +35,7 @@ use clap::{Args, Subcommand};
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Late<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +63,7 @@ enum Verb {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match arguments.verb {
+    match arguments.verb.0 {
         Verb::Tree(it) => tree::run(it).await,
         Verb::Get(it) => get::run(it).await,
         Verb::Why(it) => why::run(it).await,
