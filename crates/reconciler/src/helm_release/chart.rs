@@ -1,6 +1,7 @@
 //! The HelmChart that a release has made for itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::helm::{HelmRelease, OWNER_NAME, OWNER_NAMESPACE};
 use api::reason;
@@ -33,15 +34,23 @@ pub(super) fn place(it: &HelmRelease) -> Option<(String, String)> {
     Some((named.unwrap_or(own), name))
 }
 
-/// Makes the HelmChart, brings it up to date, or deletes one that is no longer asked for.
+/// Where the HelmChart is written, and what is known of it.
+pub(super) struct Sync<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) options: &'a Options,
+    /// The HelmChart as it was seen last.
+    pub(super) known: Option<Arc<HelmChart>>,
+    /// The HelmChart as it was applied last by this process.
+    pub(super) applied: &'a mut Option<Value>,
+}
+
+/// Makes the HelmChart, brings it up to date, or deletes one that is no longer asked for. The API
+/// server is not asked about one that is seen to be as it was applied.
 ///
 /// # Errors
 /// [`Unmade`], also because it would be in a namespace where it may not be.
-pub(super) async fn sync(
-    run: &mut Run<'_>,
-    cluster: &Cluster,
-    options: &Options,
-) -> Result<(), Unmade> {
+pub(super) async fn sync(run: &mut Run<'_>, with: Sync<'_>) -> Result<(), Unmade> {
+    let Sync { cluster, options, known: seen, applied } = with;
     let wanted = place(run.it);
     let known = run.status.helm_chart.clone().filter(|it| !it.is_empty());
     let shown = wanted.as_ref().map(|(namespace, name)| format!("{namespace}/{name}"));
@@ -53,6 +62,13 @@ pub(super) async fn sync(
         return Err(Unmade::Denied(denied("HelmChart", &namespace, &name)));
     }
     let object = object(run.it, &namespace, &name);
+    let is_same = |seen: Arc<HelmChart>| applied.as_ref() == Some(&object) && holds(&seen, &object);
+    if seen.is_some_and(is_same) {
+        run.status.helm_chart = Some(shown);
+        return Ok(());
+    }
+    *applied = None;
+    let wanted_object = object.clone();
     let failed = |why: String| format!("failed to run server-side apply: {why}");
     let options = apply::Options {
         group: GROUP.to_owned(),
@@ -79,8 +95,24 @@ pub(super) async fn sync(
         let message = format!("{verb} {id} with SourceRef '{kind}/{}/{name}'", id.namespace);
         run.tell(Event::trace(reason, message));
     }
+    *applied = Some(wanted_object);
     run.status.helm_chart = Some(shown);
     Ok(())
+}
+
+/// Whether a HelmChart has everything that is wanted of it.
+fn holds(seen: &HelmChart, wanted: &Value) -> bool {
+    fn covers(have: &Value, want: &Value) -> bool {
+        match (have, want) {
+            (Value::Object(have), Value::Object(want)) => {
+                want.iter().all(|(key, want)| have.get(key).is_some_and(|have| covers(have, want)))
+            }
+            (have, want) => have == want,
+        }
+    }
+    let is_leaving = seen.metadata.deletion_timestamp.is_some();
+    let seen = json!({"metadata": seen.metadata, "spec": seen.spec});
+    !is_leaving && ["metadata", "spec"].iter().all(|part| covers(&seen[part], &wanted[part]))
 }
 
 fn told(run: &mut Run<'_>, why: String) -> Unmade {
@@ -157,4 +189,37 @@ fn object(it: &HelmRelease, namespace: &str, name: &str) -> Value {
         object["metadata"]["annotations"] = json!(annotations);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_that_was_touched_does_not_hold() {
+        let release: HelmRelease = serde_json::from_value(json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": "app", "namespace": "apps"},
+            "spec": {"interval": "1h", "chart": {"spec": {
+                "chart": "./chart", "sourceRef": {"kind": "GitRepository", "name": "fleet"},
+            }}},
+        }))
+        .unwrap();
+        let wanted = object(&release, "apps", "apps-app");
+        let seen = |path: &str, value: Value| -> HelmChart {
+            let mut seen = wanted.clone();
+            seen["metadata"]["uid"] = json!("1");
+            seen["spec"]["reconcileStrategy"] = json!("ChartVersion");
+            if let Some(field) = seen.pointer_mut(path) {
+                *field = value;
+            }
+            serde_json::from_value(seen).unwrap()
+        };
+        assert!(holds(&seen("/none", Value::Null), &wanted));
+        assert!(!holds(&seen("/spec/chart", json!("./other")), &wanted));
+        assert!(!holds(&seen("/metadata/labels", json!({})), &wanted));
+        let mut leaving = seen("/none", Value::Null);
+        leaving.metadata.deletion_timestamp = Some(api::meta::time(jiff::Timestamp::UNIX_EPOCH));
+        assert!(!holds(&leaving, &wanted));
+    }
 }

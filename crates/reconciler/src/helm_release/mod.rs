@@ -144,9 +144,11 @@ pub struct HelmReleaseReconciler {
     sources: Sources,
 }
 
-/// What survives the turns of an object: the action that is on its way, and what this run did before.
+/// What survives the turns of an object: the HelmChart as it was applied, the action that is on its
+/// way, and what this run did before.
 #[derive(Debug, Default)]
 struct Memo {
+    chart: Option<serde_json::Value>,
     work: Option<Work>,
     done: Vec<release::Type>,
 }
@@ -158,16 +160,16 @@ impl HelmReleaseReconciler {
     }
 
     async fn run(&self, run: &mut Run<'_>, turn: &mut Turn) -> End {
-        match self.prepared(run).await {
+        match self.prepared(run, turn).await {
             Ok(ready) => self.release(run, turn, ready).await,
             Err(end) => end,
         }
     }
 
     /// What a release needs: its chart, its values and its cluster.
-    async fn prepared(&self, run: &mut Run<'_>) -> Result<Prepared, End> {
+    async fn prepared(&self, run: &mut Run<'_>, turn: &mut Turn) -> Result<Prepared, End> {
         clear(run)?;
-        self.chart(run).await?;
+        self.chart(run, turn).await?;
         run.reconciling(reason::PROGRESSING, "Fulfilling prerequisites");
         self.dependencies(run).await?;
         let found = self.source(run)?;
@@ -176,10 +178,17 @@ impl HelmReleaseReconciler {
         Ok(Prepared { found, values, target })
     }
 
-    async fn chart(&self, run: &mut Run<'_>) -> Result<(), End> {
+    async fn chart(&self, run: &mut Run<'_>, turn: &mut Turn) -> Result<(), End> {
         let (client, kinds) = (self.context.client.clone(), Arc::clone(&self.context.kinds));
         let cluster = Cluster::new(client, kinds, CONTROLLER);
-        let made = chart::sync(run, &cluster, &self.context.options).await;
+        let sync = chart::Sync {
+            cluster: &cluster,
+            options: &self.context.options,
+            known: chart::place(run.it)
+                .and_then(|(namespace, name)| self.sources.chart(&namespace, &name)),
+            applied: &mut turn.memo::<Memo>().chart,
+        };
+        let made = chart::sync(run, sync).await;
         made.map_err(|why| match why {
             Unmade::Denied(why) => denied(run, &why),
             Unmade::Failed(why) => {

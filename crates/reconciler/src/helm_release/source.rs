@@ -1,5 +1,7 @@
 //! Where the chart of a release is: a HelmChart, an OCIRepository or an ExternalArtifact.
 
+use std::sync::Arc;
+
 use api::helm::HelmRelease;
 use api::meta::{Condition, READY, STALLED, Status as _};
 use api::source::{Artifact, ExternalArtifact, HelmChart, OciRepository};
@@ -79,6 +81,11 @@ fn named(it: &HelmRelease) -> Named {
 impl Sources {
     pub(super) fn new(host: &Host) -> Self {
         Self { charts: host.store(), oci: host.store(), external: host.store() }
+    }
+
+    /// A HelmChart as it was seen last.
+    pub(super) fn chart(&self, namespace: &str, name: &str) -> Option<Arc<HelmChart>> {
+        self.charts.get(namespace, name)
     }
 
     /// The artifact that an object refers to.

@@ -266,10 +266,21 @@ impl<S: SourceStatus> Pass<S> {
         reason: &'static str,
         message: &str,
     ) -> Result<(), Failure> {
+        let progress = self.mark_outdated(reason, message);
+        self.drift(turn, progress).await
+    }
+
+    /// As [`Self::outdated`], but written with the outcome, where nothing is left to do but to store.
+    pub(crate) fn note_outdated(&mut self, turn: &mut Turn, reason: &'static str, message: &str) {
+        let progress = self.mark_outdated(reason, message);
+        turn.note(progress);
+    }
+
+    fn mark_outdated(&mut self, reason: &'static str, message: &str) -> String {
         if self.status.artifact().is_some() {
             self.mark(condition::ARTIFACT_OUTDATED, "True", (reason, message));
         }
-        self.drift(turn, format!("building artifact: {message}")).await
+        format!("building artifact: {message}")
     }
 
     /// Sets a condition.

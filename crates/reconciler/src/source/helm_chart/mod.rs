@@ -75,7 +75,7 @@ impl HelmChartReconciler {
         let build = ended.map_err(|why: Ended| report::failed(pass, why))?;
         if report::is_new(pass, &build) {
             let summary = build.summary();
-            pass.outdated(turn, api::reason::NEW_CHART, &summary).await?;
+            pass.note_outdated(turn, api::reason::NEW_CHART, &summary);
         }
         report::built(pass, &build);
         let Some(bytes) = build.bytes.clone() else {
