@@ -159,7 +159,11 @@ impl Objects {
         bail!("it never came true that {what}");
     }
 
-    async fn api(
+    /// The API of a kind, in `namespace` unless it lives outside namespaces.
+    ///
+    /// # Errors
+    /// When the API server does not serve the kind.
+    pub async fn api(
         &self,
         api_version: &str,
         kind: &str,

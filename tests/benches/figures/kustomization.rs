@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use scenarios::{Backend, Objects, Options, World};
 use serde_json::{Value, json};
 
-use crate::{Figure, create_all, create_with, resident, until_by};
+use crate::{Figure, create_all, create_with, resident, until_all, until_by};
 
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
+const FLEET: (&str, &str) = (KUSTOMIZE, "Kustomization");
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 
 /// Seconds from `n` Kustomizations that wait for health to all Ready, and memory then; seconds until
@@ -32,9 +33,7 @@ pub(super) async fn figures(backend: Backend, n: usize) -> Result<Vec<Figure>> {
     create_with(&world.objects, &source(&world)).await?;
     let started = Instant::now();
     create_all(&world.objects, (0..n).map(kustomization)).await?;
-    let limit = Duration::from_mins(5);
-    until_by(Duration::from_millis(200), limit, || async { ready(&world, None).await == n })
-        .await?;
+    until_all(&world.objects, FLEET, n, |it| is_ready(it, None)).await?;
     let all_ready = started.elapsed().as_secs_f64();
     let memory = resident("self")?;
 
@@ -43,15 +42,12 @@ pub(super) async fn figures(backend: Backend, n: usize) -> Result<Vec<Figure>> {
     let id = fleet.commit("main", changed, "change one").await?;
     let revision = format!("main@sha1:{id}");
     look(&world.objects, 1).await?;
-    until_by(Duration::from_millis(5), limit, || async {
+    until_by(Duration::from_millis(5), Duration::from_mins(5), || async {
         value(&world.objects, 0).await.as_deref() == Some("2")
     })
     .await?;
     let live = started.elapsed().as_secs_f64();
-    until_by(Duration::from_millis(100), limit, || async {
-        ready(&world, Some(&revision)).await == n
-    })
-    .await?;
+    until_all(&world.objects, FLEET, n, |it| is_ready(it, Some(&revision))).await?;
     let moved = started.elapsed().as_secs_f64();
 
     let watch = json!({"metadata": {"annotations": {"kustomize.sluice.dev/drift": "watch"}}});
@@ -158,11 +154,7 @@ async fn value(objects: &Objects, n: usize) -> Option<String> {
 }
 
 /// How many Kustomizations are ready, at a revision if one is given.
-async fn ready(world: &World, revision: Option<&str>) -> usize {
-    let all = world.objects.list(KUSTOMIZE, "Kustomization", "bench").await;
-    let is_ready = |it: &&Value| {
-        let is_ready = scenarios::condition(it, "Ready")["status"] == "True";
-        is_ready && revision.is_none_or(|wanted| it["status"]["lastAppliedRevision"] == wanted)
-    };
-    all.context("Kustomizations").unwrap_or_default().iter().filter(is_ready).count()
+fn is_ready(it: &Value, revision: Option<&str>) -> bool {
+    let is_ready = scenarios::condition(it, "Ready")["status"] == "True";
+    is_ready && revision.is_none_or(|wanted| it["status"]["lastAppliedRevision"] == wanted)
 }

@@ -15,12 +15,14 @@ mod release;
 mod source;
 
 use std::{
+    collections::BTreeSet,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kube::api::{WatchEvent, WatchParams};
 use scenarios::{Backend, Objects, World};
 use serde_json::{Value, json};
 
@@ -60,6 +62,8 @@ impl Figure {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
+    // Not every bench makes a world, which does this too.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let wants =
         |name: &str| wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str()));
@@ -380,6 +384,33 @@ async fn until_by<F: Future<Output = bool>>(
         tokio::time::sleep(pause).await;
     }
     Ok(())
+}
+
+/// Waits until `n` objects of a kind hold; follows them with a watch, since listing all of them again
+/// and again would be much of the work that is measured.
+async fn until_all(
+    objects: &Objects,
+    kind: (&str, &str),
+    n: usize,
+    holds: impl Fn(&Value) -> bool,
+) -> Result<()> {
+    let api = objects.api(kind.0, kind.1, "bench").await?;
+    let mut holding = BTreeSet::new();
+    loop {
+        let mut events = api.watch(&WatchParams::default(), "0").await?.boxed();
+        while let Some(event) = events.try_next().await? {
+            let (WatchEvent::Added(it) | WatchEvent::Modified(it)) = event else { continue };
+            let name = it.metadata.name.clone().context("no name")?;
+            if holds(&serde_json::to_value(it)?) {
+                holding.insert(name);
+            } else {
+                holding.remove(&name);
+            }
+            if holding.len() == n {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Memory of a process in MiB; `self` is this one.

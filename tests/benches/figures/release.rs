@@ -1,12 +1,12 @@
 //! Figures of many `HelmRelease`s of one chart.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use scenarios::{Backend, Options, World, condition};
 use serde_json::{Value, json};
 
-use crate::{Figure, create_all, create_with, resident, until_by};
+use crate::{Figure, create_all, create_with, resident, until_all};
 
 const GROUP: &str = "helm.toolkit.fluxcd.io/v2";
 
@@ -70,13 +70,12 @@ pub(super) async fn figures(backend: Backend, n: usize) -> Result<Vec<Figure>> {
     let started = Instant::now();
     create_all(&world.objects, (0..n).map(release)).await?;
     let most = std::sync::Mutex::new(0.0_f64);
-    until_by(Duration::from_millis(200), Duration::from_mins(10), || async {
+    until_all(&world.objects, (GROUP, "HelmRelease"), n, |it| {
         let now = resident("self").unwrap_or_default();
         if let Ok(mut most) = most.lock() {
             *most = most.max(now);
         }
-        let all = world.objects.list(GROUP, "HelmRelease", "bench").await.unwrap_or_default();
-        all.iter().filter(|it| condition(it, "Ready")["status"] == "True").count() == n
+        condition(it, "Ready")["status"] == "True"
     })
     .await?;
     let seconds = started.elapsed().as_secs_f64();
