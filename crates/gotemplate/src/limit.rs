@@ -35,7 +35,12 @@ pub struct Budget {
     depth: Cell<usize>,
     /// Maps that were written to: cycles can only run through them.
     changed: RefCell<BTreeMap<usize, Map>>,
+    /// How many such maps there may be before those are forgotten that nothing else holds.
+    sweep_at: Cell<usize>,
 }
+
+/// The least number of maps that are looked through.
+const SWEEP: usize = 1 << 10;
 
 /// A limit was reached; the text says which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +54,7 @@ impl Budget {
             bytes: Cell::new(limits.bytes),
             depth: Cell::new(limits.value_depth),
             changed: RefCell::default(),
+            sweep_at: Cell::new(SWEEP),
             limits: limits.clone(),
         }
     }
@@ -89,7 +95,12 @@ impl Budget {
 
     /// Notes a map that a function wrote to.
     pub(crate) fn changed(&self, map: &Map) -> Result<(), Exhausted> {
-        let old = self.changed.borrow_mut().insert(map.address(), map.clone());
+        let mut changed = self.changed.borrow_mut();
+        let old = changed.insert(map.address(), map.clone());
+        if changed.len() > self.sweep_at.get() {
+            sweep(&mut changed);
+            self.sweep_at.set(SWEEP.max(2 * changed.len()));
+        }
         if old.is_none() { self.values(4) } else { Ok(()) }
     }
 
@@ -114,8 +125,42 @@ impl Drop for Budget {
     }
 }
 
+/// Forgets maps that nothing else holds: most are copies that live as long as one expression. What
+/// goes may have held others, so this goes on while it frees much.
+fn sweep(changed: &mut BTreeMap<usize, Map>) {
+    loop {
+        let before = changed.len();
+        changed.retain(|_, map| map.holders() > 1);
+        if before - changed.len() <= before / 8 {
+            return;
+        }
+    }
+}
+
 /// Runs `work` with room for a few deep calls; recursion goes through here, so its depth is bounded
 /// by counters and never by the thread's stack.
 pub(crate) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(128 << 10, 1 << 20, work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    #[test]
+    fn changed_maps_are_forgotten_when_nobody_else_holds_them() {
+        let budget = Budget::new(&Limits::default());
+        let kept = Map::dict([]);
+        budget.changed(&kept).unwrap();
+        for _ in 0..10 * SWEEP {
+            let inner = Map::dict([]);
+            let outer = Map::dict([("inner".into(), Value::Map(inner.clone()))]);
+            budget.changed(&inner).unwrap();
+            budget.changed(&outer).unwrap();
+        }
+        let changed = budget.changed.borrow();
+        assert!(changed.len() <= 2 * SWEEP, "{} are held", changed.len());
+        assert!(changed.contains_key(&kept.address()));
+    }
 }

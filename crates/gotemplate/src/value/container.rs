@@ -254,7 +254,7 @@ impl Map {
     }
 
     /// How many values hold the map.
-    pub(super) fn holders(&self) -> usize {
+    pub(crate) fn holders(&self) -> usize {
         Rc::strong_count(&self.0)
     }
 
