@@ -90,6 +90,10 @@ async fn cosigned(path: &str, namespace: &str, options: &[&str]) -> Result<()> {
     let sign = ["sign", "--key", "cosign.key", "--yes", "--tlog-upload=false"];
     let insecure = ["--allow-http-registry", "--allow-insecure-registry", &address];
     cosign.run(&[&sign, options, &insecure[..]].concat()).await?;
+    let (_, digest) = address.rsplit_once('@').context("a digest")?;
+    let referring = it.world.registry.store().referrers(&format!("{}/app", it.namespace), digest);
+    let is_bundle = referring.to_string().contains("vnd.dev.sigstore.bundle");
+    assert_eq!(is_bundle, options.contains(&"--new-bundle-format=true"), "{referring}");
     it.secret("trusted", &[("cosign.pub", &cosign.read("cosign.pub")?)]).await?;
     only_what_is_signed_counts(&it, "cosign").await?;
     // Another key signed nothing.
@@ -97,7 +101,7 @@ async fn cosigned(path: &str, namespace: &str, options: &[&str]) -> Result<()> {
     other.run(&["generate-key-pair"]).await?;
     it.secret("other", &[("cosign.pub", &other.read("cosign.pub")?)]).await?;
     let spec = json!({
-        "ref": {"digest": address.rsplit_once('@').context("a digest")?.1},
+        "ref": {"digest": digest},
         "verify": {"provider": "cosign", "secretRef": {"name": "other"}},
     });
     it.create(&it.oci_repository("foreign", &spec)).await?;

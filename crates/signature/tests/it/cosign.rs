@@ -154,15 +154,55 @@ impl Log {
         });
         let body = base64(body.to_string());
         let id = hex(&self.id());
-        // Canonical JSON: sorted, without spaces.
-        let promised =
-            format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{id}","logIndex":7}}"#);
-        let promise = base64(self.0.sign(promised.as_bytes()).unwrap());
+        let promise = self.promise(&body, time);
         json!({
             "SignedEntryTimestamp": promise,
-            "Payload": {"body": body, "integratedTime": time, "logIndex": 7, "logID": id},
+            "Payload": {"body": body, "integratedTime": time, "logIndex": 0, "logID": id},
         })
         .to_string()
+    }
+
+    /// The promise to take in an entry.
+    fn promise(&self, body: &str, time: i64) -> String {
+        let id = hex(&self.id());
+        // Canonical JSON: sorted, without spaces.
+        let promised =
+            format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{id}","logIndex":0}}"#);
+        base64(self.0.sign(promised.as_bytes()).unwrap())
+    }
+
+    /// The entry about an envelope as a bundle has it: promised, and proven to be the only one.
+    fn proven(&self, leaf: &Leaf, envelope: &Value, payload: &[u8], time: i64) -> Value {
+        let sum = |bytes: &[u8]| json!({"algorithm": "sha256", "value": hex(digest(&SHA256, bytes).as_ref())});
+        let body = json!({
+            "apiVersion": "0.0.1",
+            "kind": "dsse",
+            "spec": {
+                "envelopeHash": sum(envelope.to_string().as_bytes()),
+                "payloadHash": sum(payload),
+                "signatures": [{
+                    "signature": envelope["signatures"][0]["sig"],
+                    "verifier": base64(leaf.certificate.pem()),
+                }],
+            },
+        })
+        .to_string();
+        let root = base64(digest(&SHA256, &[b"\0", body.as_bytes()].concat()));
+        let note = format!("log.test\n1\n{root}\n");
+        let signed = [&self.id()[..4], &self.0.sign(note.as_bytes()).unwrap()].concat();
+        let body = base64(body);
+        json!({
+            "logIndex": "0",
+            "logId": {"keyId": base64(self.id())},
+            "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+            "integratedTime": time.to_string(),
+            "inclusionPromise": {"signedEntryTimestamp": self.promise(&body, time)},
+            "inclusionProof": {
+                "logIndex": "0", "treeSize": "1", "rootHash": root, "hashes": [],
+                "checkpoint": {"envelope": format!("{note}\n\u{2014} log.test {}\n", base64(signed))},
+            },
+            "canonicalizedBody": body,
+        })
     }
 }
 
@@ -230,6 +270,51 @@ fn a_keyless_signature_counts_for_the_identity_and_root_that_are_trusted() {
     }
     let error = Identity::new("(", "x").unwrap_err();
     assert!(matches!(error, Error::Pattern(_)), "{error}");
+}
+
+/// A bundle of version 3, and with the log entry of another envelope if one is given.
+fn keyless_bundle(leaf: &Leaf, log: &Log, payload: &[u8], logged: Option<&[u8]>) -> Vec<u8> {
+    let now = jiff::Timestamp::now().as_second() - 60;
+    let signed = |payload: &[u8]| envelope(payload, |pae| leaf.sign(pae));
+    let envelope = signed(payload);
+    let entry = match logged {
+        None => log.proven(leaf, &envelope, payload, now),
+        Some(other) => log.proven(leaf, &signed(other), other, now),
+    };
+    json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {
+            "certificate": {"rawBytes": base64(leaf.certificate.der())},
+            "tlogEntries": [entry],
+        },
+        "dsseEnvelope": envelope,
+    })
+    .to_string()
+    .into_bytes()
+}
+
+#[test]
+fn a_keyless_v3_bundle_counts_for_the_identity_and_root_that_are_trusted() {
+    let (authority, log) = (Authority::new("root"), Log::new());
+    let leaf = authority.keyless("dev@acme.test", "https://issuer.test");
+    let bundle = keyless_bundle(&leaf, &log, &statement(DIGEST), None);
+    let check = |bundle: &[u8], root: &Root, identities: &[Identity], digest: &str| {
+        Signer::Keyless { root, identities }.verify_bundle(bundle, digest)
+    };
+    let trusted = root(&authority, &log);
+    check(&bundle, &trusted, &[], DIGEST).unwrap();
+    let identity = |subject| Identity::new("^https://issuer.test$", subject).unwrap();
+    check(&bundle, &trusted, &[identity("@acme\\.test$")], DIGEST).unwrap();
+    let error = check(&bundle, &trusted, &[identity("^dev@other")], DIGEST).unwrap_err();
+    assert!(matches!(error, Error::Untrusted(_)), "{error}");
+    check(&bundle, &trusted, &[], OTHER).unwrap_err();
+    for stranger in [root(&Authority::new("root"), &log), root(&authority, &Log::new())] {
+        let error = check(&bundle, &stranger, &[], DIGEST).unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
+    }
+    let borrowed = keyless_bundle(&leaf, &log, &statement(DIGEST), Some(&statement(OTHER)));
+    let error = check(&borrowed, &trusted, &[], DIGEST).unwrap_err();
+    assert!(matches!(error, Error::Invalid(_)), "{error}");
 }
 
 #[test]

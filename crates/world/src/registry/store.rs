@@ -130,7 +130,7 @@ impl Store {
     }
 
     /// The index of the manifests that refer to `subject`.
-    pub(super) fn referrers(&self, repository: &str, subject: &str) -> serde_json::Value {
+    pub fn referrers(&self, repository: &str, subject: &str) -> serde_json::Value {
         let content = self.0.lock();
         let manifests = content.repositories.get(repository).map(|it| &it.manifests);
         let referring = |(digest, it): (&String, &Manifest)| {
