@@ -117,6 +117,21 @@ async fn a_killed_process_leaves_no_release_pending() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_a_failed_revision_had_goes_with_the_next() -> Result<()> {
+    let values = |part: &str, behaviour: &str| json!({"message": part, "parts": [part], "behaviour": behaviour});
+    let fleet = Fleet::start(&values("a", "ready"), &json!({"timeout": "1s"})).await?;
+    fleet.ready().await?;
+    fleet.spec(&json!({"values": values("b", "hang")})).await?;
+    fleet
+        .until("the upgrade is given up", |it| condition(it, "Stalled")["status"] == "True")
+        .await?;
+    ensure!(fleet.messages().await?.contains_key("app-b"), "it came as far as that");
+    let next = values("c", "ready");
+    fleet.spec(&json!({"values": next})).await?;
+    settled(&fleet, &next).await
+}
+
 /// A release whose upgrade waits for what never comes.
 async fn waiting() -> Result<Fleet> {
     let before = json!({"message": "one", "parts": ["a"], "behaviour": "ready"});

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use helm::release::{Record, pruned, secret_name};
+use helm::release::{Record, Status, pruned, secret_name};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -85,8 +85,16 @@ impl Storage {
 
     /// The numbers of all revisions, the newest last.
     pub(super) async fn versions(&self, name: &str) -> Result<Vec<i64>, String> {
-        let selector = format!("name={name},owner=helm");
-        let list = self.secrets.list_metadata(&ListParams::default().labels(&selector)).await;
+        self.labelled(&format!("name={name},owner=helm")).await
+    }
+
+    /// The numbers of the revisions with a status, the newest last.
+    pub(super) async fn with_status(&self, name: &str, status: Status) -> Result<Vec<i64>, String> {
+        self.labelled(&format!("name={name},owner=helm,status={status}")).await
+    }
+
+    async fn labelled(&self, selector: &str) -> Result<Vec<i64>, String> {
+        let list = self.secrets.list_metadata(&ListParams::default().labels(selector)).await;
         let list =
             list.map_err(|why| format!("query: failed to query with labels: {}", told(&why)))?;
         let mut versions: Vec<i64> =

@@ -16,6 +16,7 @@
 mod crds;
 mod hook;
 mod install;
+mod leftover;
 mod record;
 mod rollback;
 mod uninstall;

@@ -56,10 +56,12 @@ impl Bench<'_> {
             }
         };
         let original = object::read(self.cluster(), &from.manifest, &from.namespace).await;
-        let original = original.map_err(read("current"))?;
+        let mut original = original.map_err(read("current"))?;
         let target = object::read(self.cluster(), &record.manifest, &record.namespace).await;
         let mut target = target.map_err(read("new"))?;
         object::own(&mut target, &record);
+        let left = self.left_behind(work, work.target, [&original, &target]).await?;
+        original.extend(left);
         let way = Way { with_live: false, ..self.way(work) };
         let (changed, result) = self.site().update(&original, &target, way, &mut work.log).await;
         work.created = changed.created;

@@ -115,6 +115,10 @@ impl Bench<'_> {
         object::own(&mut target, &record);
         let taken = self.taken(work, &original, &target, &record).await?;
         original.extend(taken);
+        let in_use = from.record.info.status == Status::Deployed;
+        let since = if in_use { work.from } else { 0 };
+        let left = self.left_behind(work, since, [&original, &target]).await?;
+        original.extend(left);
         let way = Way { with_live: false, ..self.way(work) };
         let (changed, result) = self.site().update(&original, &target, way, &mut work.log).await;
         work.created = changed.created;
