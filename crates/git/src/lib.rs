@@ -61,7 +61,7 @@ pub use error::Error;
 pub use id::Id;
 pub use lfs::Pointer;
 pub use listing::RemoteRef;
-pub use mirror::{Fetched, Limits, Mirrors, Want};
+pub use mirror::{Fetched, Limits, Mirrors, Moment, Want};
 pub use network::{Network, Options};
 pub use push::{Expected, Outcome, Push, Pushed, Refspec, Update};
 pub use remote::{Address, Auth, Remote, Scheme, SshAuth};

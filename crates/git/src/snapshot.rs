@@ -177,6 +177,22 @@ impl Snapshot {
         self.read(move |this, repository| this.walk(repository, &under)).await
     }
 
+    /// The id of all that is at a path, a folder or a file: equal for equal content, modes included. `None` if
+    /// there is nothing.
+    ///
+    /// # Errors
+    /// The mirror is damaged.
+    pub async fn id_at(&self, path: &str) -> Result<Option<Id>, Error> {
+        let path = path.to_owned();
+        self.read(move |this, repository| {
+            Ok(this.locate(repository, &path)?.map(|it| match it {
+                Place::Folder(id, _) => id,
+                Place::File(entry) => entry.id,
+            }))
+        })
+        .await
+    }
+
     /// The content of a file, `None` if there is no file at `path`. Links are followed within the
     /// repository.
     ///

@@ -3,10 +3,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use crate::{Error, Id, mirror::Limits};
+use gix::objs::Exists as _;
+
+use crate::{
+    Error, Id,
+    mirror::{Limits, Seen},
+};
 
 /// The file that says that a generation has been filled.
 const COMPLETE: &str = "complete";
@@ -17,6 +25,8 @@ pub(crate) struct Generation {
     repository: gix::ThreadSafeRepository,
     file_bytes: u64,
     doomed: AtomicBool,
+    /// What the mirror's server was known to have.
+    seen: Arc<Seen>,
 }
 
 impl std::fmt::Debug for Generation {
@@ -39,8 +49,8 @@ impl Generation {
     /// one, are removed. `None` if there is none that can be opened.
     pub(super) fn newest(
         dir: &Path,
-        limits: &Limits,
-    ) -> Result<Option<std::sync::Arc<Self>>, Error> {
+        (limits, seen): (&Limits, &Arc<Seen>),
+    ) -> Result<Option<Arc<Self>>, Error> {
         let mut numbers = numbers(dir)?;
         let filled = |number: &u64| dir.join(number.to_string()).join(COMPLETE).exists();
         let newest = numbers.iter().copied().filter(filled).max();
@@ -54,14 +64,14 @@ impl Generation {
         if sweep(&path).is_ok()
             && let Ok(repository) = gix::ThreadSafeRepository::open_opts(&path, options(limits))
         {
-            return Ok(Some(std::sync::Arc::new(Self::of(path, repository, limits))));
+            return Ok(Some(Arc::new(Self::of(path, repository, (limits, seen)))));
         }
         fs::remove_dir_all(path).map_err(failed)?;
         Ok(None)
     }
 
     /// An empty generation after all that exist.
-    pub(super) fn create(dir: &Path, limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn create(dir: &Path, (limits, seen): (&Limits, &Arc<Seen>)) -> Result<Self, Error> {
         fs::create_dir_all(dir).map_err(failed)?;
         let number = numbers(dir)?.into_iter().max().unwrap_or_default() + 1;
         let path = dir.join(number.to_string());
@@ -76,11 +86,28 @@ impl Generation {
         .map_err(|why| broken(&why))?;
         let repository = gix::ThreadSafeRepository::open_opts(&path, options(limits))
             .map_err(|why| broken(&why))?;
-        Ok(Self::of(path, repository, limits))
+        Ok(Self::of(path, repository, (limits, seen)))
     }
 
-    fn of(path: PathBuf, repository: gix::ThreadSafeRepository, limits: &Limits) -> Self {
-        Self { path, repository, file_bytes: limits.file_bytes, doomed: AtomicBool::new(false) }
+    fn of(
+        path: PathBuf,
+        repository: gix::ThreadSafeRepository,
+        (limits, seen): (&Limits, &Arc<Seen>),
+    ) -> Self {
+        let (doomed, seen) = (AtomicBool::new(false), Arc::clone(seen));
+        Self { path, repository, file_bytes: limits.file_bytes, doomed, seen }
+    }
+
+    /// What the mirror's server was known to have.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether objects are here, with all commits before them if `history`.
+    pub(super) fn holds(&self, mut ids: impl Iterator<Item = Id>, history: bool) -> bool {
+        let repository = self.repository();
+        let whole = !history || !repository.is_shallow().unwrap_or(true);
+        whole && ids.all(|id| repository.objects.exists(&id.raw()))
     }
 
     /// Marks the generation as one to be opened again after a restart.

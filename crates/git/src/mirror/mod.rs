@@ -7,14 +7,20 @@
 //! ```
 //!
 //! Every use starts at the server with the caller's own credentials; what is on disk only saves
-//! sending objects again, and is never an answer by itself.
+//! sending objects again, and is never an answer by itself. What the server answered not long ago, to
+//! the same credentials, serves those who say how new an answer must be.
 
 mod fetch;
 mod folder;
 mod generation;
 mod key;
+mod seen;
 
-pub(crate) use generation::Generation;
+pub use seen::Moment;
+pub(crate) use {
+    generation::Generation,
+    seen::{Pushing, Seen},
+};
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -79,6 +85,11 @@ pub struct Want {
     pub commits: Vec<Id>,
     /// Whether all commits before them are wanted too.
     pub history: bool,
+    /// An answer as of this moment or later is new enough; the call itself when absent.
+    pub since: Option<Moment>,
+    /// An answer in which the references are at this commit is new enough, however old it is: somebody
+    /// else saw them there.
+    pub told: Option<Id>,
 }
 
 impl Want {
@@ -91,6 +102,20 @@ impl Want {
     #[must_use]
     pub fn with_history(mut self) -> Self {
         self.history = true;
+        self
+    }
+
+    /// An answer as of `moment` or later is new enough.
+    #[must_use]
+    pub fn since(mut self, moment: Moment) -> Self {
+        self.since = Some(moment);
+        self
+    }
+
+    /// An answer in which the references are at `commit` is new enough.
+    #[must_use]
+    pub fn told(mut self, commit: Option<Id>) -> Self {
+        self.told = commit;
         self
     }
 
@@ -121,10 +146,11 @@ struct Inner {
 #[derive(Debug)]
 struct Mirror {
     dir: PathBuf,
-    /// Counts calls and fetches, to know which came first.
-    clock: AtomicU64,
     /// The number of the last call of all mirrors that was for this one.
     used: AtomicU64,
+    generation: Mutex<Option<Arc<Generation>>>,
+    seen: Arc<Seen>,
+    /// Whose turn it is to fetch.
     state: Arc<tokio::sync::Mutex<State>>,
 }
 
@@ -132,26 +158,31 @@ struct Mirror {
 struct State {
     /// Whether the disk has been looked at.
     opened: bool,
-    generation: Option<Arc<Generation>>,
-    last: Option<Last>,
 }
 
 impl Mirror {
     /// Whether somebody fetches or reads.
     fn is_used(self: &Arc<Self>) -> bool {
-        let Ok(state) = self.state.try_lock() else { return true };
-        let own = 1 + usize::from(state.last.is_some());
-        let read = |generation: &Arc<Generation>| Arc::strong_count(generation) > own;
-        Arc::strong_count(self) > 1 || state.generation.as_ref().is_some_and(read)
+        let Ok(_fetches) = self.state.try_lock() else { return true };
+        let read = |generation: &Arc<Generation>| Arc::strong_count(generation) > 1;
+        Arc::strong_count(self) > 1 || self.generation.lock().as_ref().is_some_and(read)
     }
-}
 
-/// The last fetch that succeeded.
-#[derive(Debug)]
-struct Last {
-    began: u64,
-    want: Want,
-    fetched: Fetched,
+    /// What is wanted, if the server told it not before `arrival` and it is all here.
+    fn known(&self, want: &Want, arrival: Moment, packs: usize) -> Option<Fetched> {
+        let names = want.references.len() + want.optional.len();
+        if !want.commits.is_empty() || names == 0 {
+            return None;
+        }
+        let generation = self.generation.lock().clone()?;
+        let is_new = |at: Moment, it: Option<&RemoteRef>| {
+            at >= arrival || want.told.is_some() && it.map(RemoteRef::commit) == want.told
+        };
+        let references = self.seen.known((&want.references, &want.optional), is_new)?;
+        let ids = references.values().flat_map(|it| [it.id, it.commit()]);
+        let here = generation.is_sound(packs) && generation.holds(ids, want.history);
+        here.then(|| Fetched { references: Arc::new(references), generation })
+    }
 }
 
 /// What a fetch brought: the references as the server told them, and their objects.
@@ -204,7 +235,8 @@ impl Mirrors {
 
     /// Brings `want` into the mirror that `scope` (a namespace) has of `remote`.
     ///
-    /// Calls that wait for a running fetch share the next one.
+    /// Calls that wait for a running fetch share the next one, and those that say how new an answer must
+    /// be ([`Want::since`], [`Want::told`]) share what was told before.
     ///
     /// # Errors
     /// As for every operation; a wanted reference that does not exist is [`Error::RefNotFound`], a
@@ -212,25 +244,31 @@ impl Mirrors {
     pub async fn fetch(&self, scope: &str, remote: &Remote, want: &Want) -> Result<Fetched, Error> {
         let began = Instant::now();
         let mirror = self.mirror(scope, remote);
-        let arrival = mirror.clock.fetch_add(1, Ordering::SeqCst);
+        let (arrival, packs) = (want.since.unwrap_or_else(Moment::now), self.inner.limits.packs);
+        if let Some(known) = mirror.known(want, arrival, packs) {
+            return Ok(known);
+        }
         let lock = Arc::clone(&mirror.state).lock_owned();
         let mut state =
             tokio::time::timeout(remote.timeout, lock).await.map_err(|_| Error::Timeout)?;
-        if let Some(last) = &state.last
-            && last.began > arrival
-            && last.want == *want
-        {
-            return Ok(last.fetched.clone());
+        if let Some(known) = mirror.known(want, arrival, packs) {
+            return Ok(known);
         }
         let inner = Arc::clone(&self.inner);
         let (remote, want) = (remote.shared(), want.clone());
         let left = remote.timeout.saturating_sub(began.elapsed());
         task::run(left, move |task| {
             // The lock goes along: if the caller leaves, nobody else starts before this has ended.
-            let began = mirror.clock.fetch_add(1, Ordering::SeqCst);
-            let fetched = inner.fill(task, &mirror, &mut state, (&remote, &want))?;
-            state.last = Some(Last { began, want, fetched: fetched.clone() });
-            Ok(fetched)
+            let began = (Moment::now(), mirror.seen.pushes());
+            let fetched = inner.fill(task, &mirror, &mut state, (&remote, &want));
+            match &fetched {
+                Ok(fetched) => {
+                    let names = [&*want.references, &*want.optional].concat();
+                    mirror.seen.listed(began, &names, &fetched.references);
+                }
+                Err(_) => mirror.seen.forget(),
+            }
+            fetched
         })
         .await
     }
@@ -244,8 +282,9 @@ impl Mirrors {
         let fresh = || {
             Arc::new(Mirror {
                 dir: self.inner.folder.path().join(&key),
-                clock: AtomicU64::new(1),
                 used: AtomicU64::default(),
+                generation: Mutex::default(),
+                seen: Arc::default(),
                 state: Arc::default(),
             })
         };
@@ -274,10 +313,12 @@ impl Inner {
         (remote, want): (&Remote, &Want),
     ) -> Result<Fetched, Error> {
         if !std::mem::replace(&mut state.opened, true) {
-            state.generation = Generation::newest(&mirror.dir, &self.limits)?;
+            *mirror.generation.lock() =
+                Generation::newest(&mirror.dir, (&self.limits, &mirror.seen))?;
         }
+        let generation = mirror.generation.lock().clone();
         let plan = Plan { network: &self.network, remote, want, limits: &self.limits };
-        if let Some(generation) = state.generation.clone()
+        if let Some(generation) = generation
             && generation.is_sound(self.limits.packs)
         {
             match plan.run(task, &generation) {
@@ -291,11 +332,11 @@ impl Inner {
                 Err(why) => return Err(why),
             }
         }
-        let fresh = Arc::new(Generation::create(&mirror.dir, &self.limits)?);
+        let fresh = Arc::new(Generation::create(&mirror.dir, (&self.limits, &mirror.seen))?);
         let references = plan.run(task, &fresh).inspect_err(|_| fresh.doom())?;
         fresh.complete()?;
         // What was there before stays for its readers and goes with the last of them.
-        if let Some(before) = state.generation.replace(Arc::clone(&fresh)) {
+        if let Some(before) = mirror.generation.lock().replace(Arc::clone(&fresh)) {
             before.doom();
         }
         Ok(Fetched { references: Arc::new(references), generation: fresh })

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use crate::{
     Error, Id, Mirrors, NewCommit,
     commit::Objects,
-    listing,
+    listing::{self, RemoteRef},
+    mirror::Pushing,
     remote::Remote,
     task::{self, Task},
 };
@@ -84,7 +85,8 @@ impl Mirrors {
     /// Pushes.
     ///
     /// When the connection breaks after the commits were sent, the server is asked again, so that
-    /// what arrived is not reported as lost. After success the mirror has the commits too.
+    /// what arrived is not reported as lost. After success the mirror has the commits too, and knows that
+    /// the server has them; else what was known of the server before is forgotten.
     ///
     /// # Errors
     /// Nothing was changed, or it cannot be known; wrapped in [`Error::Push`].
@@ -92,6 +94,8 @@ impl Mirrors {
         let (network, shared) = (self.network().clone(), remote.shared());
         task::run(remote.timeout, move |task| {
             let wire = wire::Wire { task, network: &network, remote: &shared };
+            let generation = std::sync::Arc::clone(&push.commit.snapshot().generation);
+            let pushing = generation.seen().pushing();
             let mut pushed = match wire.send(&push) {
                 Ok(pushed) => pushed,
                 Err(wire::Failure::Unsent(why)) => return Err(why),
@@ -104,7 +108,7 @@ impl Mirrors {
             if pushed.outcomes.iter().any(|it| matches!(it, Outcome::Rejected { .. })) {
                 explain(&wire, &push, &mut pushed);
             }
-            keep(task, &push, &pushed);
+            keep(task, &push, (&pushed, &pushing));
             Ok(pushed)
         })
         .await
@@ -155,13 +159,12 @@ fn explain(wire: &wire::Wire<'_>, push: &Push, pushed: &mut Pushed) {
 
 /// Puts what the server has now into the mirror. This saves a fetch; if it fails the next fetch
 /// brings it.
-fn keep(task: &Task, push: &Push, pushed: &Pushed) {
+fn keep(task: &Task, push: &Push, (pushed, pushing): (&Pushed, &Pushing<'_>)) {
     let snapshot = push.commit.snapshot();
+    let is_there = |it: &Outcome| matches!(it, Outcome::Ok | Outcome::UpToDate);
     let landed = push.updates.iter().zip(&pushed.outcomes);
     let landed: Vec<&Update> = landed
-        .filter(|(update, outcome)| {
-            matches!(outcome, Outcome::Ok | Outcome::UpToDate) && update.target.is_some()
-        })
+        .filter(|(update, outcome)| is_there(outcome) && update.target.is_some())
         .map(|(update, _)| update)
         .collect();
     if landed.is_empty() || snapshot.unpushed.is_empty() {
@@ -169,6 +172,11 @@ fn keep(task: &Task, push: &Push, pushed: &Pushed) {
     }
     if let Err(why) = store(task, push, &landed) {
         tracing::debug!(%why, "the pushed commit was not kept in the mirror");
+        return;
+    }
+    for (update, id) in landed.into_iter().filter_map(|it| Some((it, it.target?))) {
+        let name = update.reference.clone();
+        pushing.landed(RemoteRef { name, id, peeled: None });
     }
 }
 

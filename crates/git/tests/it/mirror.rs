@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use git::{Error, Limits, Mirrors, Network, Options as NetworkOptions, Remote, Want};
+use git::{
+    Error, Limits, Mirrors, Moment, Network, Options as NetworkOptions, Outcome, Remote, Want,
+};
 use world::git::{Content, Options};
 
 use crate::fixture::{Mirror, SCOPE, commit, fleet, onto, text};
@@ -78,6 +80,46 @@ async fn a_pushed_commit_needs_no_fetch() {
     assert_eq!(after.commit(), new.id());
     assert_eq!(text(&after.snapshot, "apps/a.yaml").await.unwrap(), "image: a:2\n");
     assert_eq!(server.counts().fetches, 1);
+}
+
+#[tokio::test]
+async fn what_was_told_is_good_enough_for_those_who_say_so() {
+    let (server, repository, remote) = fleet(Options::default()).await;
+    let mirror = Mirror::new();
+    let before = Moment::now();
+    let base = mirror.main(&remote).await.unwrap().snapshot;
+    let fetch = |want: Want| {
+        let (mirrors, remote) = (mirror.mirrors.clone(), remote.clone());
+        async move {
+            let fetched = mirrors.fetch(SCOPE, &remote, &want).await?;
+            Ok::<_, Error>(fetched.commit("refs/heads/main").unwrap())
+        }
+    };
+    let main = || Want::branch("main");
+    assert_eq!(server.counts().ls_refs, 1);
+    // Its own push is known without a look, and so is what others saw.
+    let new = commit(&base, "apps/a.yaml", "image: a:2\n").await;
+    mirror.mirrors.push(&remote, onto("main", &new)).await.unwrap();
+    assert_eq!(fetch(main().since(before)).await.unwrap(), new.id());
+    assert_eq!(fetch(main().told(Some(new.id()))).await.unwrap(), new.id());
+    assert_eq!(server.counts().ls_refs, 1);
+    // Who saw something else, or wants it newer, is told what is there now.
+    let other = repository.commit("main", [("b", "2")], "second").await.unwrap();
+    assert_eq!(fetch(main().since(before)).await.unwrap(), new.id());
+    assert_eq!(fetch(main().told(other.parse().ok())).await.unwrap().to_string(), other);
+    assert_eq!(server.counts().ls_refs, 2);
+    assert_eq!(fetch(main().since(Moment::now())).await.unwrap().to_string(), other);
+    assert_eq!(server.counts().ls_refs, 3);
+    // A push that lost its race, and a look that failed, leave nothing to rely on.
+    let late = commit(new.snapshot(), "apps/a.yaml", "image: a:3\n").await;
+    let pushed = mirror.mirrors.push(&remote, onto("main", &late)).await.unwrap();
+    assert!(matches!(pushed.outcomes[..], [Outcome::Stale { .. }]), "{pushed:?}");
+    assert_eq!(fetch(main().since(before)).await.unwrap().to_string(), other);
+    assert_eq!(server.counts().ls_refs, 4);
+    server.set_fault(Some(world::git::Fault::Status(403)));
+    fetch(main()).await.unwrap_err();
+    fetch(main().since(before)).await.unwrap_err();
+    fetch(main().told(other.parse().ok())).await.unwrap_err();
 }
 
 #[tokio::test]
