@@ -1,10 +1,13 @@
 //! The gates of staged promotion that ask the outside, before writing and as verification.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use controller::clock::Manual;
-use scenarios::Tenant;
+use scenarios::{Tenant, skipped};
 use serde_json::{Value, json};
 
 use crate::{
@@ -119,6 +122,121 @@ async fn a_metric_that_is_bad_fails_the_verification_and_holds() -> Result<()> {
     let name = next(&it, "1.3.0").await?;
     let failed = until(it2, ("Promotion", &name), "it fails", phase("Failed")).await?;
     assert_eq!(failed["status"]["reason"], "VerifyError", "{failed:#}");
+    Ok(())
+}
+
+/// Debian's Prometheus, which knows nothing; it ends with this.
+struct Prometheus {
+    process: Child,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Prometheus {
+    /// Nothing if there is none on this machine.
+    fn start() -> Result<Option<Self>> {
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("prometheus.yml");
+        std::fs::write(&config, "scrape_configs: []\n")?;
+        // The port is free again when the server binds it, unless somebody is very quick.
+        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(process) = process else {
+            skipped("metric gates by a MetricTemplate", "prometheus (cargo xtask setup)");
+            return Ok(None);
+        };
+        Ok(Some(Self { process, address: format!("http://{address}"), _folder: folder }))
+    }
+}
+
+/// Flagger's kind, as far as it matters here.
+fn metric_templates() -> Value {
+    let spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"type": "object", "properties": {"spec": spec}});
+    let version = json!({"name": "v1beta1", "served": true, "storage": true,
+                         "schema": {"openAPIV3Schema": schema}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "metrictemplates.flagger.app"},
+        "spec": {
+            "group": "flagger.app", "scope": "Namespaced", "versions": [version],
+            "names": {"kind": "MetricTemplate", "plural": "metrictemplates"},
+        },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metric_templates_are_asked_of_a_real_prometheus() -> Result<()> {
+    let Some(prometheus) = Prometheus::start()? else { return Ok(()) };
+    let (clock, it) = timed().await?;
+    it.world.objects.apply_crd(&metric_templates()).await?;
+    shop(&it, &["dev"]).await?;
+    let template = |query: &str| {
+        json!({
+            "apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate",
+            "metadata": {"name": "errors"},
+            "spec": {"provider": {"type": "prometheus", "address": prometheus.address},
+                     "query": query},
+        })
+    };
+    // What a query can tell without any data: whether its words are filled in.
+    let stage = "label_replace(vector(0.1), 'app', '{{ target }}', '', '')";
+    let query = format!(
+        "count_over_time(nothing[{{{{ interval }}}}]) or \
+         ({stage} and on(app) label_replace(vector(1), 'app', 'dev', '', ''))"
+    );
+    it.create(&template("sum({{ target }}")).await?;
+    let gate = json!({"verify": [{"name": "errors", "metric": {
+        "metricTemplateRef": {"name": "errors"}, "successIf": "result < 0.5",
+        "interval": "10s", "count": 2, "errorLimit": 1000,
+    }}]});
+    let name = promote(&it, &gate, "1.1.0").await?;
+    // The server says so, once it has started.
+    let told =
+        |it: &Value| it["status"]["verify"][0]["message"].to_string().contains("parse error");
+    until((&clock, &it), ("Promotion", &name), "its query is refused", told).await?;
+    let kind = ("flagger.app/v1beta1", "MetricTemplate");
+    let asks = |text: &str| json!({"spec": {"query": text}});
+    it.world.objects.patch(kind, (&it.namespace, "errors"), &asks(&query)).await?;
+    let done = until((&clock, &it), ("Promotion", &name), "it is done", phase("Succeeded")).await?;
+    let verify = &done["status"]["verify"][0];
+    assert_eq!(verify["evidence"]["passed"], "2", "{done:#}");
+    assert_eq!(verify["evidence"]["value"], "0.1", "{done:#}");
+    let bad = asks(&query.replace("0.1", "0.9"));
+    it.world.objects.patch(kind, (&it.namespace, "errors"), &bad).await?;
+    let name = next(&it, "1.2.0").await?;
+    let failed = until((&clock, &it), ("Promotion", &name), "it fails", phase("Failed")).await?;
+    assert_eq!(failed["status"]["reason"], "VerifyFailed", "{failed:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_does_not_come_about_is_tried_again_so_often() -> Result<()> {
+    let (clock, it) = timed().await?;
+    shop(&it, &["dev"]).await?;
+    let spec = json!({"gates": [{"name": "smoke", "job": {
+        "template": {"spec": {"template": {}}}, "errorLimit": 1,
+    }}]});
+    let name = promote(&it, &spec, "1.1.0").await?;
+    let of = ("Promotion", name.as_str());
+    let failed = until((&clock, &it), of, "it fails", phase("Failed")).await?;
+    let gates = failed["status"]["gates"].as_array().context("gates")?;
+    let smoke = gates.iter().find(|it| it["name"] == "smoke").context("the gate")?;
+    assert_eq!((&smoke["state"], &smoke["evidence"]["errors"]), (&json!("Error"), &json!("2")));
+    ensure!(failed["status"]["message"].to_string().contains("no template.spec"), "{failed:#}");
     Ok(())
 }
 

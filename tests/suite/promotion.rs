@@ -219,6 +219,21 @@ async fn what_is_not_there_yet_is_refused_by_name(it: Tenant) -> Result<()> {
         let stalled = it.get(("Stage", name)).await.context("it is there")?;
         assert_eq!(condition(&stalled, "Stalled")["status"], "True");
     }
+    for (name, push, what) in [
+        ("elsewhere", json!({"branch": "next"}), "push.mode: PullRequest"),
+        ("more", json!({"refspec": "refs/heads/main:refs/heads/copy"}), "git.push.refspec"),
+    ] {
+        let spec = json!({
+            "components": [{"name": "app", "imagePolicyRef": {"name": "app"}}],
+            "git": {
+                "sourceRef": {"kind": "GitRepository", "name": "fleet"}, "branch": "main",
+                "commit": {"author": {"name": "bot", "email": "bot@example.com"}}, "push": push,
+            },
+        });
+        it.create(&object("Pipeline", name, &spec)).await?;
+        let message = it.failing("Pipeline", name, "NotImplemented").await?;
+        ensure!(message.contains(what), "{message}");
+    }
     Ok(())
 }
 

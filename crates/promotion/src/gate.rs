@@ -175,9 +175,6 @@ fn test(name: &str, spec: &v1::Gate, adapters: &Gates) -> Result<Test, Stop> {
             expires_after: expires.map_err(|why| invalid(name, why))?,
         }));
     }
-    if spec.job.as_ref().is_some_and(|it| it.error_limit.is_some()) {
-        return Err(not_implemented(name, "job.errorLimit"));
-    }
     for it in spec.health.iter().flat_map(|it| &it.objects) {
         if deploy::target(it, "")?.is_status() {
             return Err(invalid(name, "a commitStatus is a gate of its own"));

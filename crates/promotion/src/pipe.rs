@@ -119,15 +119,20 @@ pub(crate) fn refuse_git(it: &Pipeline) -> Result<(), Stop> {
         return Err(Stop::stall(reason::INVALID_POLICY, why));
     }
     let what = [
-        (elsewhere, "git.push.branch (another one than git.branch)"),
-        (push.refspec.is_some_and(|it| !it.is_empty()), "git.push.refspec"),
+        (
+            elsewhere,
+            "git.push.branch is another one than git.branch, which is what runs: let stages propose \
+             their commits (push.mode: PullRequest), or write to the branch that Flux follows \
+             (git.branch)",
+        ),
+        (
+            push.refspec.is_some_and(|it| !it.is_empty()),
+            "git.push.refspec is not supported: a promotion writes to one branch",
+        ),
     ];
     match what.into_iter().find(|(is, _)| *is) {
         None => Ok(()),
-        Some((_, what)) => {
-            let text = format!("{what} is not supported yet");
-            Err(Stop::stall(reason::NOT_IMPLEMENTED, text))
-        }
+        Some((_, what)) => Err(Stop::stall(reason::NOT_IMPLEMENTED, what)),
     }
 }
 

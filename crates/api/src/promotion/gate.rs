@@ -321,7 +321,7 @@ pub struct JobGate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxLength" = 253))]
     pub service_account_name: Option<String>,
-    /// How often it may not come about; none when absent.
+    /// How often it may not come about; three times when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minimum" = 0))]
     pub error_limit: Option<i32>,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures::{FutureExt as _, future::BoxFuture};
-use gate::job;
+use gate::{Measured, Rule, job};
 use k8s_openapi::api::batch::v1;
 use kube::{Api, ResourceExt as _, api::PostParams};
 use pipeline::gate::{Answer, Kind, State};
 
-use super::{Outside, answer, namespace, values, waiting};
+use super::{INTERVAL, Outside, answer, before, limit, namespace, values};
 use crate::{
     deploy,
     gate::{Adapter, Asked},
@@ -25,7 +25,7 @@ impl Adapter for Job {
     }
 
     fn ask<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Answer> {
-        async move { self.answer(asked).await.unwrap_or_else(|why| waiting(why, asked)) }.boxed()
+        async move { self.answer(asked).await.unwrap_or_else(|why| missing(why, asked)) }.boxed()
     }
 }
 
@@ -35,11 +35,7 @@ impl Job {
         let spec = asked.gate.job.clone().unwrap_or_default();
         let (namespace, promotion) = (namespace(asked), &asked.promotion);
         let (name, uid) = (promotion.name_any(), promotion.uid().unwrap_or_default());
-        // A Job whose result is not fresh any more is followed by another one.
-        let attempt = asked.before.as_ref().map_or(1, |it| match it.state {
-            State::Pending => it.attempt.max(1),
-            _ => it.attempt.saturating_add(1),
-        });
+        let attempt = attempt(asked);
         let environment = environment(asked);
         let gate = job::Gate {
             name: &asked.name,
@@ -66,6 +62,23 @@ impl Job {
         }
         Ok(found)
     }
+}
+
+/// Which Job it is: one whose result is not fresh any more is followed by another one.
+fn attempt(asked: &Asked) -> u32 {
+    asked.before.as_ref().map_or(1, |it| match it.state {
+        State::Pending => it.attempt.max(1),
+        _ => it.attempt.saturating_add(1),
+    })
+}
+
+/// A Job that does not come about is tried again, more and more seldom, and not without end.
+fn missing(why: String, asked: &Asked) -> Answer {
+    let given = asked.gate.job.as_ref().and_then(|it| it.error_limit);
+    let rule =
+        Rule { count: 1, failure_limit: 0, error_limit: limit(given, 3), interval: INTERVAL };
+    let found = rule.count(&Measured::Unknown(why, None), &before(asked), asked.now);
+    Answer { attempt: attempt(asked), ..answer(found) }
 }
 
 /// The Job of this attempt, made now if it is not there.
