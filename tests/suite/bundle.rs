@@ -204,6 +204,59 @@ async fn folder_alone_is_enough_for_a_stage() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn persons_change_in_a_copied_folder_holds_the_stage() -> Result<()> {
+    let (_clock, it) = timed().await?;
+    let repository = shop(&it, &["dev"]).await?;
+    let config = it.world.git.create("config", "main", [("base/note.txt", "one")]).await?;
+    let url = it.world.git.repository_url("config");
+    let source = json!({"url": url, "interval": "1h", "ref": {"branch": "main"}});
+    it.create(&it.source("GitRepository", "config", source, &json!({}))).await?;
+    it.ready("GitRepository", "config").await?;
+    components(
+        &it,
+        &json!([
+            {"name": "app", "imagePolicyRef": {"name": "app"}},
+            {"name": "config", "gitRef": {"name": "config"}},
+        ]),
+    )
+    .await?;
+    let copy = json!([{"component": "config", "from": "base", "to": "dev/config"}]);
+    it.create(&stage("dev", &json!({"edit": {"paths": ["dev"], "copy": copy}}))).await?;
+    let runs = |it: &Value| {
+        it["status"]["current"]["verifiedAt"].is_string() && it["status"]["promotion"].is_null()
+    };
+    it.wait(("Stage", "dev"), "it runs a copy", runs).await?;
+    // A commit beside the folder is nobody's business.
+    repository.commit("main", [("dev/README.md", "hello")], "words").await?;
+    it.request("GitRepository", "fleet").await?;
+    // One in the folder is, also where a newer bundle comes at the same time.
+    repository.commit("main", [("dev/config/note.txt", "mine")], "a fix").await?;
+    let id = config.commit("main", [("base/note.txt", "two")], "a note").await?;
+    it.request("GitRepository", "config").await?;
+    it.request("GitRepository", "fleet").await?;
+    let held = |it: &Value| it["status"]["hold"]["kind"] == "Commit";
+    let dev = it.wait(("Stage", "dev"), "it is held", held).await?;
+    let why = dev["status"]["hold"]["reason"].as_str().unwrap_or_default();
+    assert_eq!(why, "a commit changed dev/config, which is copied", "{dev:#}");
+    let newest = |it: &Value| it["status"]["candidate"][1]["value"]["git"]["commit"] == id;
+    it.wait(("Pipeline", "shop"), "it has the newer commit", newest).await?;
+    let shown = |it: &Value| {
+        let candidate = &it["status"]["candidate"]["bundle"];
+        candidate.is_string() && *candidate != it["status"]["current"]["bundle"]
+    };
+    it.wait(("Stage", "dev"), "it shows what would come", shown).await?;
+    assert_eq!(read(&repository, "main", "dev/config/note.txt").await?, "mine");
+    // Until somebody says so.
+    let resume = json!({"metadata": {"annotations": {"promotion.sluice.dev/resumeAt": "now"}}});
+    it.patch(("Stage", "dev"), &resume).await?;
+    let newer = |it: &Value| runs(it) && it["status"]["hold"].is_null();
+    it.wait(("Stage", "dev"), "it runs the newer copy", newer).await?;
+    assert_eq!(read(&repository, "main", "dev/config/note.txt").await?, "two");
+    assert_eq!(read(&repository, "main", "dev/README.md").await?, "hello");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn image_must_be_there_for_all_platforms() -> Result<()> {
     let (clock, it) = timed().await?;
     shop(&it, &["dev"]).await?;

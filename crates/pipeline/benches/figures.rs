@@ -78,6 +78,7 @@ fn decision(at: usize, nodes: &[Node], bundles: &[Bundle], now: Timestamp) -> us
             choice: &choice,
             bundles,
             attempts: &[],
+            edited: None,
             branch: Branch::Holds { bundle: current, commit, author, alike: Vec::new() },
             hold: None,
             resume: false,

@@ -145,6 +145,19 @@ pub enum Branch {
     },
 }
 
+/// A folder that is copied and that somebody changed by hand since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// The folder.
+    pub folder: String,
+    /// The commit with which it was compared.
+    pub since: String,
+    /// The head.
+    pub commit: String,
+    /// Who wrote the head.
+    pub author: String,
+}
+
 /// What a person's commit means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Drift {
@@ -203,6 +216,8 @@ pub struct Facts<'a> {
     pub attempts: &'a [Attempt],
     /// What the branch holds; read before the promotions were.
     pub branch: Branch,
+    /// A folder that is not as the commit left it that brought what the stage runs.
+    pub edited: Option<Edited>,
     /// Who asks to hold it, and why.
     pub hold: Option<(String, String)>,
     /// Whether somebody asks to resume.
@@ -459,13 +474,13 @@ fn see_branch(decision: &mut Decision, facts: &Facts<'_>) -> bool {
         return true;
     }
     if facts.branch == Branch::Copied {
-        return true;
+        return !see_folder(decision, facts);
     }
     let Branch::Holds { bundle, commit, author, alike } = &facts.branch else { return false };
     let current = decision.state.current.as_ref();
     let shows = |name: &String| name == bundle || alike.contains(name);
     if current.is_some_and(|it| shows(&it.bundle)) {
-        return true;
+        return !see_folder(decision, facts);
     }
     // Merged, it seems: the promotion will tell.
     let merges = |it: &Attempt| it.requested && !it.phase.is_terminal() && shows(&it.bundle);
@@ -502,6 +517,32 @@ fn see_branch(decision: &mut Decision, facts: &Facts<'_>) -> bool {
     decision.adopted = true;
     // What was chosen was chosen for what ran before.
     false
+}
+
+/// Whether somebody changed a folder that is copied. It shows no bundle, so the stage runs the same one from
+/// the commit on that changed it.
+fn see_folder(decision: &mut Decision, facts: &Facts<'_>) -> bool {
+    let current = decision.state.current.as_mut();
+    let Some((current, edited)) = current.zip(facts.edited.as_ref()) else { return false };
+    // Compared with what was there before a promotion that ended since.
+    if current.commit.as_ref() != Some(&edited.since) {
+        return false;
+    }
+    if facts.drift == Drift::Report {
+        decision.drifted = true;
+        return true;
+    }
+    let commit = Some(edited.commit.clone());
+    decision.state.hold = Some(Hold {
+        kind: HoldKind::Commit,
+        by: edited.author.clone(),
+        reason: format!("a commit changed {}, which is copied", edited.folder),
+        promotion: None,
+        commit: commit.clone(),
+        since: facts.now,
+    });
+    (current.promotion, current.commit, current.since) = (None, commit, facts.now);
+    true
 }
 
 fn give_turn(decision: &mut Decision, facts: &Facts<'_>) {

@@ -11,7 +11,7 @@ use api::{
     reason,
 };
 use controller::Stop;
-use git::{Id, Person, Remote, Signer, Snapshot, Want};
+use git::{Id, Moment, Person, Remote, Signer, Snapshot, Want};
 use kube::ResourceExt as _;
 use pipeline::{
     bundle::{Bundle, Order},
@@ -33,6 +33,10 @@ pub(crate) struct Source {
     pub(crate) options: Vec<String>,
     /// Namespace and name of the GitRepository.
     pub(crate) repository: (String, String),
+    /// What the server told at this moment or later is new enough.
+    pub(crate) since: Moment,
+    /// A head at which somebody else saw the branch is new enough.
+    pub(crate) told: Option<Id>,
 }
 
 /// Namespace and name of the GitRepository that a stage writes to.
@@ -105,6 +109,8 @@ pub(crate) async fn source(
         author: Person { name: author.name.unwrap_or_default(), email: author.email },
         options,
         repository: (namespace, name),
+        since: Moment::now(),
+        told: None,
     })
 }
 
@@ -114,10 +120,14 @@ impl Source {
         format!("refs/heads/{}", self.branch)
     }
 
-    /// The head as the server has it now; with all commits before if `history`.
+    /// What is asked of the server, or was.
+    fn want(&self, history: bool) -> Want {
+        Want { history, ..Want::branch(&self.branch).since(self.since).told(self.told) }
+    }
+
+    /// The head as the server has it; with all commits before if `history`.
     pub(crate) async fn head(&self, history: bool, context: &Context) -> Result<Snapshot, Stop> {
-        let mut want = Want::branch(&self.branch);
-        want.history = history;
+        let want = self.want(history);
         let failed = |why: git::Error| {
             let text = format!("failed to read branch '{}': {why}", self.branch);
             Stop::fail(reason::GIT_OPERATION_FAILED, text)
@@ -129,14 +139,14 @@ impl Source {
         fetched.snapshot(id).await.map_err(failed)
     }
 
-    /// The head as the server has it now, and that of another branch that may not be there.
+    /// The head as the server has it, and that of another branch that may not be there.
     pub(crate) async fn heads(
         &self,
         other: &str,
         context: &Context,
     ) -> Result<(Snapshot, Option<Id>), Stop> {
         let other = format!("refs/heads/{other}");
-        let want = Want::branch(&self.branch).and_maybe(&other);
+        let want = self.want(false).and_maybe(&other);
         let failed = |why: git::Error| {
             let text = format!("failed to read branch '{}': {why}", self.branch);
             Stop::fail(reason::GIT_OPERATION_FAILED, text)
@@ -150,10 +160,37 @@ impl Source {
 
     /// A commit of the branch, if the mirror has it.
     pub(crate) async fn commit(&self, id: Id, context: &Context) -> Option<Snapshot> {
-        let want = Want::branch(&self.branch).with_history();
+        let want = self.want(true);
         let fetched = context.mirrors.fetch(&self.scope, &self.remote, &want).await.ok()?;
         fetched.snapshot(id).await.ok()
     }
+}
+
+/// The first folder that a stage copies to which is not at `head` as it was at `since`: what else is in the
+/// folder came with the commit that copied it. None where the commit before is not known any more.
+///
+/// # Errors
+/// The mirror is damaged.
+pub(crate) async fn edited(
+    (stage, source): (&Stage, &Source),
+    head: &Snapshot,
+    since: &str,
+    context: &Context,
+) -> Result<Option<String>, Stop> {
+    let folders = stage.spec.edit.iter().flat_map(|it| &it.copy).map(|it| &it.to);
+    let failed = |why: git::Error| Stop::fail(reason::GIT_OPERATION_FAILED, why);
+    if head.commit_id().to_string() == since || folders.clone().next().is_none() {
+        return Ok(None);
+    }
+    let Ok(id) = since.parse() else { return Ok(None) };
+    let Some(before) = source.commit(id, context).await else { return Ok(None) };
+    for folder in folders {
+        let (was, is) = (before.id_at(folder).await, head.id_at(folder).await);
+        if was.map_err(failed)? != is.map_err(failed)? {
+            return Ok(Some(folder.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// What setters are asked for: the values to write, and those before; without any, they only read.

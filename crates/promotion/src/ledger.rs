@@ -16,15 +16,32 @@ use crate::store::Stores;
 /// The condition of a Bundle whose values can all be had.
 pub(crate) const AVAILABLE: &str = "Available";
 
-/// The bundles of a pipeline, with where they were verified and failed.
+/// The bundles of a pipeline, as it makes them: without where they have been.
 pub(crate) fn bundles(stores: &Stores, namespace: &str, pipeline: &str) -> Vec<Bundle> {
+    known(stores, (namespace, pipeline), &|_| false)
+}
+
+/// The bundles that a stage can choose from, with where they were verified and failed as far as it counts
+/// for the stage: in those that feed it, and in itself.
+pub(crate) fn bundles_for(stage: &v1::Stage, stores: &Stores) -> Vec<Bundle> {
+    let (namespace, own) = (stage.namespace().unwrap_or_default(), stage.name_any());
+    let counts = |name: &str| name == own || stage.spec.from.iter().any(|it| it.stage == name);
+    known(stores, (&namespace, &stage.spec.pipeline_ref.name), &counts)
+}
+
+fn known(
+    stores: &Stores,
+    (namespace, pipeline): (&str, &str),
+    counts: &dyn Fn(&str) -> bool,
+) -> Vec<Bundle> {
     let all = stores.bundles_of(namespace, pipeline);
     let objects: BTreeMap<String, &v1::Bundle> =
         all.iter().map(|it| (it.name_any(), &**it)).collect();
-    let mut bundles: Vec<Bundle> = objects.values().map(|it| bundle(it, &objects)).collect();
+    let mut bundles: Vec<Bundle> =
+        objects.values().map(|it| bundle(it, &objects, counts)).collect();
     let mut by_stage: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
     for it in stores.promotions.in_namespace(namespace) {
-        if objects.contains_key(&it.spec.bundle) {
+        if counts(&it.spec.stage) && objects.contains_key(&it.spec.bundle) {
             by_stage.entry(it.spec.stage.clone()).or_default().push(attempt(&it));
         }
     }
@@ -57,18 +74,23 @@ fn enter(bundle: &mut Bundle, stage: &str, attempts: &[Attempt], failed: &BTreeS
     }
 }
 
-fn bundle(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Bundle {
-    let status = it.status.clone().unwrap_or_default();
+fn bundle(
+    it: &v1::Bundle,
+    all: &BTreeMap<String, &v1::Bundle>,
+    counts: &dyn Fn(&str) -> bool,
+) -> Bundle {
+    let none = v1::BundleStatus::default();
+    let status = it.status.as_ref().unwrap_or(&none);
     let known = status.conditions.iter().flatten().find(|it| it.type_ == AVAILABLE);
     let unavailable = match known {
         Some(it) if it.status == "True" => None,
         Some(it) => Some(it.message.clone()),
         None => Some("nobody has looked yet whether its values can be had".to_owned()),
     };
-    let verified = status
-        .verified_in
-        .iter()
-        .map(|it| (it.stage.clone(), Verified { at: it.at.0, withdrawn: it.withdrawn.is_some() }));
+    let verified =
+        status.verified_in.iter().filter(|it| counts(&it.stage)).map(|it| {
+            (it.stage.clone(), Verified { at: it.at.0, withdrawn: it.withdrawn.is_some() })
+        });
     let rejected = it.spec.rejections.iter().map(|it| (it.stage.clone(), it.by.clone()));
     Bundle {
         name: it.name_any(),
@@ -78,7 +100,12 @@ fn bundle(it: &v1::Bundle, all: &BTreeMap<String, &v1::Bundle>) -> Bundle {
         unavailable,
         rejected: rejected.collect(),
         verified: verified.collect(),
-        failed: status.failed_in.iter().map(|it| it.stage.clone()).collect(),
+        failed: status
+            .failed_in
+            .iter()
+            .map(|it| it.stage.clone())
+            .filter(|it| counts(it))
+            .collect(),
     }
 }
 

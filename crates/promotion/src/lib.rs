@@ -41,6 +41,7 @@ mod outside;
 mod pipe;
 mod promote;
 mod provider;
+mod queue;
 mod rules;
 mod stage;
 mod store;

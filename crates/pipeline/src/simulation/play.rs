@@ -339,6 +339,7 @@ impl<'a> World<'a> {
                 choice: &choice,
                 bundles: &bundles,
                 attempts: &attempts,
+                edited: None,
                 branch: Branch::Holds {
                     bundle: place.branch.clone(),
                     commit: String::new(),

@@ -428,6 +428,7 @@ impl World {
             choice: &choice,
             bundles: &bundles,
             attempts: &attempts,
+            edited: None,
             branch: Branch::Holds {
                 bundle: self.bundles[value].name.clone(),
                 commit: head.to_string(),

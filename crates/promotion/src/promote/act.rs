@@ -84,7 +84,8 @@ impl Run<'_> {
 
     pub(super) async fn source(&self) -> Result<Source, Stop> {
         let about = self.need()?;
-        branch::source(&about.stage, &about.pipe, self.stores, self.context).await
+        let source = branch::source(&about.stage, &about.pipe, self.stores, self.context).await?;
+        Ok(Source { since: self.since, ..source })
     }
 
     /// What the bundle changes in a tree.

@@ -79,8 +79,7 @@ impl Run<'_> {
 
     /// The bundle with where it has been.
     pub(super) fn known(&self, about: &About) -> Option<Bundle> {
-        let namespace = self.it.namespace().unwrap_or_default();
-        let all = ledger::bundles(self.stores, &namespace, &about.pipe.name_any());
+        let all = ledger::bundles_for(&about.stage, self.stores);
         all.into_iter().find(|it| it.name == self.it.spec.bundle)
     }
 
@@ -92,14 +91,14 @@ impl Run<'_> {
     }
 
     /// The gates that every promotion has.
-    pub(super) fn implicit(&self, now: Timestamp) -> Vec<Record> {
+    fn implicit(&self, known: Option<&Bundle>, now: Timestamp) -> Vec<Record> {
         let Some(about) = &self.about else { return Vec::new() };
         let kind = ledger::kind(self.it.spec.kind);
         vec![
             Record::implicit("configuration", self.configuration(about)),
             Record::implicit("identity", self.identity()),
-            Record::implicit("available", self.available(about)),
-            Record::implicit("upstream", self.upstream(about, kind, now)),
+            Record::implicit("available", self.available(known)),
+            Record::implicit("upstream", self.upstream((about, known), kind, now)),
             Record::implicit("freeze", self.freeze(about, kind, now)),
             Record::implicit("stage", self.stage_open(about, kind)),
         ]
@@ -119,8 +118,8 @@ impl Run<'_> {
         Err((UNGUARDED.to_owned(), None))
     }
 
-    fn available(&self, about: &About) -> Open {
-        match self.known(about) {
+    fn available(&self, known: Option<&Bundle>) -> Open {
+        match known {
             None => Err((format!("bundle '{}' does not exist", self.it.spec.bundle), None)),
             Some(it) => match (it.unavailable.clone(), it.rejected_in(&self.it.spec.stage)) {
                 (Some(why), _) => Err((why, None)),
@@ -130,31 +129,36 @@ impl Run<'_> {
         }
     }
 
-    fn upstream(&self, about: &About, kind: Kind, now: Timestamp) -> Open {
-        let Some(bundle) = self.known(about) else { return Err(("unknown bundle".into(), None)) };
+    fn upstream(
+        &self,
+        (about, known): (&About, Option<&Bundle>),
+        kind: Kind,
+        now: Timestamp,
+    ) -> Open {
+        let Some(bundle) = known else { return Err(("unknown bundle".into(), None)) };
         let was_here = bundle.verified.contains_key(&self.it.spec.stage);
         if kind == Kind::Rollback || was_here {
             return Ok("it was verified in this stage before".to_owned());
         }
         let upstreams = stage::upstreams(&about.stage, self.stores);
-        standing(choice::upstream(&about.config.wants, &bundle, &upstreams, now))
+        standing(choice::upstream(&about.config.wants, bundle, &upstreams, now))
     }
 
     /// Why nobody wants a bundle any more that the stage chose by itself: it was verified upstream, and
     /// that does not count any more.
-    fn withdrawn(&self) -> Option<String> {
+    fn withdrawn(&self, known: Option<&Bundle>) -> Option<String> {
         let open = self.status.phase.unwrap_or_default() <= v1::Phase::Proposed;
         let about = self.about.as_ref().filter(|_| open)?;
         if self.it.spec.kind != v1::PromotionKind::Auto {
             return None;
         }
-        let bundle = self.known(about)?;
+        let bundle = known?;
         let wants = &about.config.wants;
         let lost = wants.from.iter().find(|edge| {
             bundle.verified.get(&edge.stage).is_some_and(|verified| verified.withdrawn)
         })?;
         let upstreams = stage::upstreams(&about.stage, self.stores);
-        let standing = choice::upstream(wants, &bundle, &upstreams, Timestamp::MAX);
+        let standing = choice::upstream(wants, bundle, &upstreams, Timestamp::MAX);
         let text = format!("that it was verified in {} does not count any more", lost.stage);
         standing_is_bad(&standing).then_some(text)
     }
@@ -246,6 +250,7 @@ pub(super) fn with<T>(
     let own = ledger::attempt(&current);
     let stage_status = run.stage_now();
     let about = run.about.as_ref();
+    let known = about.and_then(|it| run.known(it));
     let config = about.map(|it| &it.config);
     let replaces = config.is_some_and(|it| it.replaces);
     // What is said about a pull request can be asked once there is one.
@@ -272,8 +277,9 @@ pub(super) fn with<T>(
         aborted: run.it.spec.abort.as_ref().map(told),
         rejected: run.it.spec.rejected.as_ref().map(told),
         superseded_by: superseder(&own, &attempts, replaces).map(|it| it.name.clone()),
-        moot: moot(&own, &stage::state::read(&stage_status)).or_else(|| run.withdrawn()),
-        implicit: run.implicit(now),
+        moot: moot(&own, &stage::state::read(&stage_status))
+            .or_else(|| run.withdrawn(known.as_ref())),
+        implicit: run.implicit(known.as_ref(), now),
         artifact_gone: None,
         gates: &before,
         verify: &after,

@@ -28,6 +28,7 @@ use pipeline::{
 use crate::{
     CONTROLLER, Context, REBUILT, branch, guard, ledger,
     pipe::{self, park},
+    queue::Queues,
     stage::{self, config::Config},
     store::Stores,
 };
@@ -40,6 +41,7 @@ pub struct PromotionReconciler {
     context: Context,
     stores: Stores,
     host: Host,
+    queues: Queues,
 }
 
 /// One turn of one promotion: what it is about, and what was found out so far.
@@ -47,8 +49,11 @@ pub(crate) struct Run<'a> {
     pub(crate) context: &'a Context,
     pub(crate) stores: &'a Stores,
     pub(crate) host: &'a Host,
+    pub(crate) queues: &'a Queues,
     pub(crate) it: Arc<Promotion>,
     pub(crate) status: PromotionStatus,
+    /// What the repository's server told at this moment or later is new enough for this turn.
+    pub(crate) since: git::Moment,
     pub(crate) about: Option<About>,
     /// Whether the stage is gone, or about to be.
     pub(crate) stage_gone: bool,
@@ -88,7 +93,8 @@ pub(crate) enum Go {
 impl PromotionReconciler {
     /// A reconciler that reads from the host's shared watches.
     pub fn new(context: Context, host: &Host) -> Self {
-        Self { context, stores: Stores::of(host), host: host.clone() }
+        let (stores, queues) = (Stores::of(host), Queues::default());
+        Self { context, stores, host: host.clone(), queues }
     }
 
     fn about(&self, it: &Promotion) -> Result<Option<About>, Stop> {
@@ -124,8 +130,10 @@ impl PromotionReconciler {
             context: &self.context,
             stores: &self.stores,
             host: &self.host,
+            queues: &self.queues,
             it: Arc::new(it.clone()),
             status: it.status.clone().unwrap_or_default(),
+            since: git::Moment::now(),
             stage_gone: about.as_ref().is_none_or(leaves),
             about,
             guarded: self.guarded(it).await,

@@ -156,6 +156,8 @@ impl Run<'_> {
         found: Option<PullRequest>,
         now: Timestamp,
     ) -> Result<Option<Wait>, Stop> {
+        // What the provider tells of is on the branch by now.
+        self.since = git::Moment::now();
         let source = self.source().await?;
         let head = source.head(true, self.context).await?;
         let plan = self.planned(&head).await?;
@@ -167,7 +169,7 @@ impl Run<'_> {
         if holds {
             // By whom does not matter.
             self.record(&source, &head.commit_id().to_string(), (true, now));
-            self.wake_flux(&source).await;
+            self.wake_flux(&source.repository).await;
             if found.is_some_and(|it| it.state == State::Open) {
                 let text = "the branch holds what this proposes already";
                 return self.close(text, now).await;
@@ -206,7 +208,7 @@ impl Run<'_> {
         }
         let id = merge.filter(|_| there).unwrap_or(at);
         self.record(source, &id.to_string(), (false, now));
-        self.wake_flux(source).await;
+        self.wake_flux(&source.repository).await;
         Ok(None)
     }
 
@@ -268,12 +270,12 @@ impl Run<'_> {
         let seen = Head {
             found: None,
             holds_bundle: plan.is_empty(),
-            holds_current: self.holds_current(&plan)?,
+            holds_current: self.holds_current(&plan)? && self.is_untouched(&source, &head).await?,
         };
         match write::decide(ledger::kind(self.it.spec.kind), &seen) {
             Write::Unchanged | Write::Found(_) | Write::Overwritten(_) => {
                 self.record(&source, &head.commit_id().to_string(), (true, now));
-                self.wake_flux(&source).await;
+                self.wake_flux(&source.repository).await;
                 return Ok(None);
             }
             Write::Foreign => {

@@ -30,7 +30,9 @@ use super::{
 use crate::{
     CONTROLLER,
     branch::{self, Held, Known, Source},
-    ledger, message, stage,
+    ledger, message,
+    queue::Name,
+    stage,
     template::Wording,
 };
 
@@ -50,10 +52,19 @@ impl Run<'_> {
     pub(super) async fn write(&mut self, turn: &mut Turn) -> Result<Go, Stop> {
         let source = self.source().await?;
         let address = source.remote.address.to_string();
-        let _writer = self.context.writers.turn(address, &source.branch).await;
+        let queue = self.queues.turn(&self.context.writers, (address, &source.branch)).await;
+        let done = self.tries(&source, turn).await;
+        let committed = !self.status.commits.is_empty();
+        for repository in queue.end(committed.then(|| source.repository.clone())) {
+            self.wake_flux(&repository).await;
+        }
+        done
+    }
+
+    async fn tries(&mut self, source: &Source, turn: &mut Turn) -> Result<Go, Stop> {
         for _ in 0..RACES {
             turn.check()?;
-            if let Some(go) = self.once(&source, turn).await? {
+            if let Some(go) = self.once(source, turn).await? {
                 return Ok(go);
             }
         }
@@ -74,7 +85,7 @@ impl Run<'_> {
         let seen = Head {
             found,
             holds_bundle: plan.is_empty(),
-            holds_current: self.holds_current(&plan)?,
+            holds_current: self.holds_current(&plan)? && self.is_untouched(source, &head).await?,
         };
         match write::decide(ledger::kind(self.it.spec.kind), &seen) {
             Write::Found(id) => self.record(source, &id, (false, now)),
@@ -85,7 +96,6 @@ impl Run<'_> {
             }
             Write::Unchanged => {
                 self.record(source, &head.commit_id().to_string(), (true, now));
-                self.wake_flux(source).await;
             }
             Write::Foreign => {
                 let text = "the branch was changed, which the stage has not seen yet";
@@ -95,6 +105,18 @@ impl Run<'_> {
             Write::Commit => return self.commit(source, (&head, plan), turn).await,
         }
         Ok(Some(Go::On))
+    }
+
+    /// Whether the folders that are copied are as the commit left them that brought what the stage runs.
+    pub(super) async fn is_untouched(
+        &self,
+        source: &Source,
+        head: &Snapshot,
+    ) -> Result<bool, Stop> {
+        let commit = self.stage_now().current.and_then(|it| it.commit);
+        let (Some(about), Some(since)) = (&self.about, commit) else { return Ok(true) };
+        let edited = branch::edited((&about.stage, source), head, &since, self.context).await?;
+        Ok(edited.is_none())
     }
 
     /// Whether the branch holds what the stage runs, as far as the stage knows.
@@ -107,7 +129,7 @@ impl Run<'_> {
         let namespace = self.it.namespace().unwrap_or_default();
         let Some(current) = self.stage_now().current.map(|it| it.bundle) else { return Ok(false) };
         let pipe = about.pipe.name_any();
-        let bundles = ledger::bundles(self.stores, &namespace, &pipe);
+        let bundles = ledger::bundles_for(&about.stage, self.stores);
         let mut parts = stage::parts(self.stores, &namespace, &pipe);
         parts.insert(String::new(), stage::form(&about.pipe, self.stores));
         let held = branch::held(
@@ -148,7 +170,6 @@ impl Run<'_> {
         match self.push(source, &commit).await? {
             Push::Landed => {
                 self.record(source, &id, (false, now));
-                self.wake_flux(source).await;
                 Ok(Some(Go::On))
             }
             Push::Stale => Ok(None),
@@ -295,8 +316,7 @@ impl Run<'_> {
     }
 
     /// Asks Flux to look at once; it looks by itself later if that fails.
-    pub(super) async fn wake_flux(&self, source: &Source) {
-        let (namespace, name) = &source.repository;
+    pub(super) async fn wake_flux(&self, (namespace, name): &Name) {
         let api: Api<GitRepository> = Api::namespaced(self.context.client.clone(), namespace);
         let commit = self.status.commits.last().map(|it| it.sha.as_str()).unwrap_or_default();
         let patch = json!({"metadata": {"annotations": {

@@ -65,8 +65,7 @@ impl StageReconciler {
         let pipe = pipeline(it, &self.stores)?;
         let config = config::read(it, &pipe, &self.context.gates)?;
         neighbour::check(it, &pipe, &self.stores)?;
-        let bundles =
-            ledger::bundles(&self.stores, &it.namespace().unwrap_or_default(), &pipe.name_any());
+        let bundles = ledger::bundles_for(it, &self.stores);
         let choice = choose(&config.wants, &bundles, &upstreams(it, &self.stores), now);
         let freezes = freeze::of(it, &self.stores);
         Ok(View { pipe, config, bundles, choice, freezes })
@@ -101,6 +100,7 @@ impl StageReconciler {
             bundles: &view.bundles,
             attempts: &attempts,
             branch: seen.branch.clone(),
+            edited: seen.edited.clone(),
             hold: asked.hold.clone(),
             resume: asked.resume,
             verify: asked.verify.is_some(),

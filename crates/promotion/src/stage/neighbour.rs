@@ -1,5 +1,7 @@
 //! What must not be beside a stage: circles, shared files, other automation.
 
+use std::collections::BTreeMap;
+
 use api::{
     promotion::{Pipeline, Stage},
     reason,
@@ -18,17 +20,7 @@ use crate::{branch, store::Stores};
 /// # Errors
 /// A stall that names the other.
 pub(crate) fn check(it: &Stage, pipe: &Pipeline, stores: &Stores) -> Result<(), Stop> {
-    let namespace = it.namespace().unwrap_or_default();
-    let stages = stores.stages.in_namespace(&namespace);
-    let nodes: Vec<Node> = stages
-        .iter()
-        .map(|it| Node {
-            stage: it.name_any(),
-            pipeline: it.spec.pipeline_ref.name.clone(),
-            from: it.spec.from.iter().map(|it| it.stage.clone()).collect(),
-        })
-        .collect();
-    let problems = graph::problems(&it.spec.pipeline_ref.name, &nodes);
+    let problems = graph::problems(&it.spec.pipeline_ref.name, &upstream(it, stores));
     if let Some(problem) = problems.iter().find(|problem| problem.concerns(&it.name_any())) {
         return Err(Stop::stall(reason::INVALID_GRAPH, problem));
     }
@@ -36,8 +28,29 @@ pub(crate) fn check(it: &Stage, pipe: &Pipeline, stores: &Stores) -> Result<(), 
     automation(it, pipe, stores)
 }
 
+/// A stage and all that feed it: no others can be in its way.
+fn upstream(it: &Stage, stores: &Stores) -> Vec<Node> {
+    let node = |it: &Stage| Node {
+        stage: it.name_any(),
+        pipeline: it.spec.pipeline_ref.name.clone(),
+        from: it.spec.from.iter().map(|it| it.stage.clone()).collect(),
+    };
+    let namespace = it.namespace().unwrap_or_default();
+    let mut nodes = BTreeMap::from([(it.name_any(), node(it))]);
+    let mut waiting: Vec<String> = it.spec.from.iter().map(|it| it.stage.clone()).collect();
+    while let Some(name) = waiting.pop() {
+        let found = stores.stages.get(&namespace, &name);
+        if let Some(found) = found.filter(|_| !nodes.contains_key(&name)) {
+            let node = node(&found);
+            waiting.extend(node.from.clone());
+            nodes.insert(name, node);
+        }
+    }
+    nodes.into_values().collect()
+}
+
 fn paths(it: &Stage) -> Vec<String> {
-    it.spec.edit.clone().unwrap_or_default().paths
+    it.spec.edit.as_ref().map(|it| it.paths.clone()).unwrap_or_default()
 }
 
 /// The address of the repository and the branch that a stage writes to.
@@ -52,16 +65,20 @@ fn place(it: &Stage, pipe: &Pipeline, stores: &Stores) -> Option<(String, String
 fn overlap(it: &Stage, pipe: &Pipeline, stores: &Stores) -> Result<(), Stop> {
     use api::promotion::Markers::StageOnly;
     let only = |it: &Stage| it.spec.edit.as_ref().and_then(|it| it.markers) == Some(StageOnly);
-    let own = place(it, pipe, stores);
+    let (own, mine) = (place(it, pipe, stores), paths(it));
+    if own.is_none() || only(it) {
+        return Ok(());
+    }
     for other in stores.stages.in_namespace(&it.namespace().unwrap_or_default()) {
         let same_pipe = other.spec.pipeline_ref == it.spec.pipeline_ref;
-        if !same_pipe || other.name_any() == it.name_any() || only(it) || only(&other) {
+        if !same_pipe || other.metadata.name == it.metadata.name || only(&other) {
             continue;
         }
-        if own.is_none() || place(&other, pipe, stores) != own {
-            continue;
-        }
-        if let Some((mine, theirs)) = path::overlap(&paths(it), &paths(&other)) {
+        // Seldom so, and the cheaper question.
+        let theirs = other.spec.edit.as_ref().map(|it| it.paths.as_slice()).unwrap_or_default();
+        if let Some((mine, theirs)) = path::overlap(&mine, theirs)
+            && place(&other, pipe, stores) == own
+        {
             let shown = |path: &str| if path.is_empty() { ".".to_owned() } else { path.to_owned() };
             let text = format!(
                 "path '{}' overlaps with '{}' of stage '{}': give them folders of their own, or \

@@ -18,7 +18,7 @@ use pipeline::{
     choice,
     creation::components,
     gate::Record,
-    stage::{Branch, Decision},
+    stage::{Attempt, Branch, Decision},
     value::Part,
 };
 use setters::stage::Site;
@@ -137,9 +137,22 @@ impl Report<'_> {
         status.skipped =
             skipped.into_iter().chain(std::mem::take(&mut status.skipped)).take(KEPT).collect();
         status.candidate = self.candidate(&version);
-        if self.seen.commit.is_some() {
+        if self.is_news(status) {
             status.observed_commit.clone_from(&self.seen.commit);
         }
+    }
+
+    /// Whether the head is told: where many stages share a branch, it moves all the time, and only what
+    /// moves the stage is news.
+    fn is_news(&self, status: &StageStatus) -> bool {
+        let told = status.observed.iter().map(|it| (&it.component, &it.head));
+        let now = see::values(&self.seen.sites);
+        let waited_for = |it: &Attempt| it.reason == "Foreign" && !it.phase.is_terminal();
+        let moved = !told.eq(now.iter())
+            || status.observed_commit.is_none()
+            || self.decision.drifted
+            || self.seen.attempts.iter().any(waited_for);
+        moved && self.seen.commit.is_some()
     }
 
     fn candidate(&self, version: &dyn Fn(&str) -> Option<String>) -> Option<StageCandidate> {
@@ -328,7 +341,16 @@ impl Report<'_> {
                 author: author.clone(),
             })
         };
-        self.seen.sites.iter().filter_map(differs).take(DRIFTED).collect()
+        let edited = self.seen.edited.as_ref().map(|it| DriftedField {
+            file: it.folder.clone(),
+            field: "edit.copy".to_owned(),
+            want: it.since.clone(),
+            have: it.commit.clone(),
+            commit: Some(it.commit.clone()),
+            author: Some(it.author.clone()),
+        });
+        let fields = self.seen.sites.iter().filter_map(differs).chain(edited);
+        fields.take(DRIFTED).collect()
     }
 
     fn next_change(&self) -> Option<Timestamp> {

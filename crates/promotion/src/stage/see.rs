@@ -13,7 +13,7 @@ use api::{
 use controller::{Stop, Turn};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
-use pipeline::stage::{Attempt, Branch};
+use pipeline::stage::{Attempt, Branch, Edited};
 use setters::stage::{Copy, Reason, Site, Tree};
 
 use super::StageReconciler;
@@ -30,6 +30,7 @@ const TRIES: usize = 3;
 pub(super) struct Seen {
     pub(super) attempts: Vec<Attempt>,
     pub(super) branch: Branch,
+    pub(super) edited: Option<Edited>,
     pub(super) held: Held,
     pub(super) sites: Vec<Site>,
     pub(super) commit: Option<String>,
@@ -61,8 +62,9 @@ pub(super) fn values_at(turn: &mut Turn, commit: &str) -> BTreeMap<String, Strin
     found.map(|(_, values)| values.clone()).unwrap_or_default()
 }
 
-/// What a reading holds for: the promotions, the generation of the spec, the GitRepository's revision.
-type Key = (Vec<Attempt>, Option<i64>, Option<String>);
+/// What a reading holds for: the promotions, the generation of the spec, the GitRepository's revision, and
+/// the commit with which folders are compared.
+type Key = (Vec<Attempt>, Option<i64>, Option<String>, Option<String>);
 
 #[derive(Debug, Clone)]
 struct Read {
@@ -71,6 +73,7 @@ struct Read {
     commit: String,
     author: String,
     sites: Vec<Site>,
+    edited: Option<Edited>,
 }
 
 /// Reads the branch, unless nothing can have changed since it was read last.
@@ -85,11 +88,20 @@ pub(super) async fn branch(
     let (namespace, name) = (stage.namespace().unwrap_or_default(), stage.name_any());
     for _ in 0..TRIES {
         let attempts = ledger::attempts(&it.stores, &namespace, &name);
-        let key = (attempts.clone(), stage.metadata.generation, revision(it, stage, &view.pipe));
+        let current = stage.status.as_ref().and_then(|it| it.current.as_ref());
+        let key = (
+            attempts.clone(),
+            stage.metadata.generation,
+            revision(it, stage, &view.pipe),
+            current.and_then(|it| it.commit.clone()),
+        );
         let told = told(it, stage, &view.pipe);
-        let read = match remembered(turn, (&key, told.as_deref()), every) {
-            Some(read) => read,
-            None => fresh(it, stage, &view.pipe, (key, turn.now())).await?,
+        let read = if let Some(read) = remembered(turn, (&key, told.as_deref()), every) {
+            read
+        } else {
+            // Whoever asks wants the server to be asked.
+            let told = told.filter(|_| !turn.is_requested());
+            fresh(it, stage, &view.pipe, (key, told, turn.now())).await?
         };
         if ledger::attempts(&it.stores, &namespace, &name) != attempts {
             continue;
@@ -105,6 +117,7 @@ pub(super) async fn branch(
     Ok(Seen {
         attempts: ledger::attempts(&it.stores, &namespace, &name),
         branch: Branch::Unknown,
+        edited: None,
         held: Held::Nothing,
         sites: Vec::new(),
         commit: None,
@@ -151,9 +164,10 @@ async fn fresh(
     it: &StageReconciler,
     stage: &Stage,
     pipe: &api::promotion::Pipeline,
-    (key, now): (Key, Timestamp),
+    (key, told, now): (Key, Option<String>, Timestamp),
 ) -> Result<Read, Stop> {
-    let source = branch::source(stage, pipe, &it.stores, &it.context).await?;
+    let mut source = branch::source(stage, pipe, &it.stores, &it.context).await?;
+    source.told = told.and_then(|it| it.parse().ok());
     let head = source.head(false, &it.context).await?;
     let failed = |why: String| Stop::stall(reason::INVALID_PATH, why);
     let reader = branch::to_setters(stage, pipe, &Values::default(), &it.stores).map_err(failed)?;
@@ -171,7 +185,13 @@ async fn fresh(
     }
     let author = head.author().await.map(|it| it.name).unwrap_or_default();
     let commit = head.commit_id().to_string();
-    Ok(Read { key, at: now, commit, author, sites: plan.sites })
+    let edited = match key.3.clone() {
+        Some(since) => branch::edited((stage, &source), &head, &since, &it.context)
+            .await?
+            .map(|folder| Edited { folder, since, commit: commit.clone(), author: author.clone() }),
+        None => None,
+    };
+    Ok(Read { key, at: now, commit, author, sites: plan.sites, edited })
 }
 
 fn seen(
@@ -194,7 +214,8 @@ fn seen(
             alike,
         },
     };
-    Seen { attempts, branch, held, sites: read.sites, commit: Some(read.commit) }
+    let (sites, edited) = (read.sites, read.edited);
+    Seen { attempts, branch, edited, held, sites, commit: Some(read.commit) }
 }
 
 /// The bundle that the sites show, and all that they show in the same way.
