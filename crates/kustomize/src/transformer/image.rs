@@ -154,7 +154,7 @@ fn with_dots(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Image, parts};
+    use super::{Image, parts, with_dots};
 
     #[test]
     fn images_are_parted() {
