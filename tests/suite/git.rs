@@ -292,7 +292,9 @@ async fn a_commit_of_somebody_else_waits_for_the_interval() -> Result<()> {
     let (clock, it) = timed().await?;
     let repository = outdated(&it).await?;
     it.create(&it.automation("fleet", &json!({"interval": "10m"}))).await?;
-    let run = pushed(&it, "fleet").await?["status"]["lastAutomationRunTime"].clone();
+    pushed(&it, "fleet").await?;
+    // Whatever woke it so far has its run before or in this one.
+    let run = it.request(AUTOMATION, "fleet").await?["status"]["lastAutomationRunTime"].clone();
     let run: jiff::Timestamp = run.as_str().context("a time")?.parse()?;
     repository.commit("main", [("b.yaml", it.line("1.0.0").as_str())], "more").await?;
     while !read(&repository, "main", "b.yaml").await?.contains(":1.1.0 ") {

@@ -88,8 +88,11 @@ async fn a_killed_process_leaves_no_release_pending() -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed());
     let mut last = values(&mut random, 0, false);
     let remediation = json!({"remediateLastFailure": true});
-    let spec = json!({"upgrade": {"timeout": "2s", "remediation": remediation}, "maxHistory": 4});
+    let spec = json!({"upgrade": {"remediation": remediation}, "maxHistory": 4});
     let mut fleet = Fleet::start(&last, &spec).await?;
+    // Only what cannot work is given little time.
+    let with =
+        |values: &Value, timeout: &str| json!({"values": values, "upgrade": {"timeout": timeout}});
     killed(&mut fleet, &mut random).await?;
     settled(&fleet, &last).await?;
     let uid = |it: &Value| it["metadata"]["uid"].clone();
@@ -100,12 +103,12 @@ async fn a_killed_process_leaves_no_release_pending() -> Result<()> {
             settled(&fleet, &last).await?;
         }
         let next = values(&mut random, round, fails);
-        fleet.spec(&json!({"values": next})).await?;
+        fleet.spec(&with(&next, if fails { "2s" } else { "1h" })).await?;
         killed(&mut fleet, &mut random).await?;
         if fails {
             taken_back(&fleet, &last).await?;
             let next = values(&mut random, round, false);
-            fleet.spec(&json!({"values": next})).await?;
+            fleet.spec(&with(&next, "1h")).await?;
             last = next;
         } else {
             last = next;
