@@ -72,7 +72,7 @@ enum Frame<'a> {
     /// The nodes of a list, one after the other.
     Block(Block<'a>),
     /// The iterations of a `range`.
-    Loop(Loop),
+    Loop(Loop<'a>),
     /// A template called by another: what to go back to.
     Template { tree: &'a Tree, base: usize },
 }

@@ -7,11 +7,11 @@ use crate::text::Str;
 use crate::value::{Key, Kind, List, Type, Value};
 
 /// A running `range`.
-pub(super) struct Loop {
+pub(super) struct Loop<'a> {
     items: Items,
     body: Id,
     /// Variables for index and item, and whether they are assigned.
-    declared: Vec<Str>,
+    declared: &'a [Str],
     assign: bool,
     /// Number of variables to keep after the loop, and in each iteration.
     keep: usize,
@@ -41,7 +41,7 @@ impl Iterator for Items {
             }
             Self::Map(entries, key_type, element) => {
                 let (key, value) = entries.next()?;
-                Some((Slot::of(key.value().clone(), key_type), Slot::of(value, element)))
+                Some((Slot::of(key.value(), key_type), Slot::of(value, element)))
             }
             Self::Signed(next, end, kind) => {
                 let number = (*next < *end).then_some(*next)?;
@@ -73,7 +73,7 @@ impl<'a> Exec<'a> {
         self.frames.push(Frame::Loop(Loop {
             items,
             body: branch.list,
-            declared: pipe.declared.clone(),
+            declared: &pipe.declared,
             assign: pipe.assign,
             keep,
             mark: self.variables.len(),
@@ -119,8 +119,7 @@ impl<'a> Exec<'a> {
             return Ok(());
         };
         if assign {
-            let names = state.declared.clone();
-            match &names[..] {
+            match state.declared {
                 [one] => self.assign(one, item.clone())?,
                 [first, second] => {
                     self.assign(first, index)?;

@@ -73,7 +73,7 @@ impl Encoder<'_> {
     fn map(&mut self, map: &Map) -> Result<(), Fault> {
         let mut entries = Vec::new();
         for (key, value) in map.entries() {
-            let name = match key.value() {
+            let name = match &key.value() {
                 Value::String(text) => text.bytes().to_vec(),
                 Value::Int(number, _) => number.to_string().into_bytes(),
                 Value::Uint(number, _) => number.to_string().into_bytes(),

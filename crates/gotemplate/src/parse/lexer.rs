@@ -6,8 +6,8 @@ use crate::text::{self, RUNE_ERROR};
 use crate::unicode::{is_digit, is_letter, is_print};
 
 /// What to do next: return the token, or go on in another state.
-enum Next {
-    Emit(Item),
+enum Next<'a> {
+    Emit(Item<'a>),
     Text,
     LeftDelim,
     Comment,
@@ -53,10 +53,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token; after the end, and after an error, it is the end for ever.
-    pub(crate) fn next_item(&mut self) -> Item {
+    pub(crate) fn next_item(&mut self) -> Item<'a> {
         if self.failed {
             let (at, line) = (self.at, self.start_line);
-            return Item { kind: Kind::Eof, at, text: "EOF".to_owned(), line };
+            return Item { kind: Kind::Eof, at, text: "EOF".into(), line };
         }
         let mut next = if self.in_action { self.inside_action() } else { self.text() };
         loop {
@@ -85,15 +85,15 @@ impl<'a> Lexer<'a> {
         Some(rune)
     }
 
-    fn take(&mut self, kind: Kind) -> Item {
-        let text = self.input[self.start..self.at].to_owned();
+    fn take(&mut self, kind: Kind) -> Item<'a> {
+        let text = self.input[self.start..self.at].into();
         let item = Item { kind, at: self.start, text, line: self.start_line };
         self.start = self.at;
         self.start_line = self.line;
         item
     }
 
-    fn emit(&mut self, kind: Kind) -> Next {
+    fn emit(&mut self, kind: Kind) -> Next<'a> {
         Next::Emit(self.take(kind))
     }
 
@@ -104,15 +104,16 @@ impl<'a> Lexer<'a> {
         self.start_line = self.line;
     }
 
-    fn error(&mut self, message: String) -> Next {
+    fn error(&mut self, message: String) -> Next<'a> {
         self.failed = true;
-        let item = Item { kind: Kind::Error, at: self.start, text: message, line: self.start_line };
+        let item =
+            Item { kind: Kind::Error, at: self.start, text: message.into(), line: self.start_line };
         self.start = 0;
         self.at = 0;
         Next::Emit(item)
     }
 
-    fn text(&mut self) -> Next {
+    fn text(&mut self) -> Next<'a> {
         let Some(found) = self.rest().find(self.left) else {
             self.at = self.input.len();
             if self.at > self.start {
@@ -122,7 +123,7 @@ impl<'a> Lexer<'a> {
             return Next::Emit(Item {
                 kind: Kind::Eof,
                 at: self.at,
-                text: "EOF".to_owned(),
+                text: "EOF".into(),
                 line: self.start_line,
             });
         };
@@ -147,7 +148,7 @@ impl<'a> Lexer<'a> {
         Next::LeftDelim
     }
 
-    fn left_delim(&mut self) -> Next {
+    fn left_delim(&mut self) -> Next<'a> {
         self.at += self.left.len();
         let marker = if left_marker(self.rest()) { 2 } else { 0 };
         if self.input[self.at + marker..].starts_with("/*") {
@@ -163,7 +164,7 @@ impl<'a> Lexer<'a> {
         Next::Emit(item)
     }
 
-    fn comment(&mut self) -> Next {
+    fn comment(&mut self) -> Next<'a> {
         self.at += 2;
         let Some(end) = self.rest().find("*/") else {
             return self.error("unclosed comment".to_owned());
@@ -191,7 +192,7 @@ impl<'a> Lexer<'a> {
         rest.starts_with(self.right).then_some(false)
     }
 
-    fn right_delim(&mut self) -> Next {
+    fn right_delim(&mut self) -> Next<'a> {
         let trim = self.at_right_delim() == Some(true);
         if trim {
             self.at += 2;
@@ -207,7 +208,7 @@ impl<'a> Lexer<'a> {
         Next::Emit(item)
     }
 
-    fn inside_action(&mut self) -> Next {
+    fn inside_action(&mut self) -> Next<'a> {
         if self.at_right_delim().is_some() {
             if self.parens == 0 {
                 return Next::RightDelim;
@@ -263,7 +264,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn space(&mut self) -> Next {
+    fn space(&mut self) -> Next<'a> {
         let mut count = 0;
         while self.peek().is_some_and(|rune| SPACES.contains(&rune)) {
             self.next();
@@ -281,7 +282,7 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Next {
+    fn identifier(&mut self) -> Next<'a> {
         while self.peek().is_some_and(is_alphanumeric) {
             self.next();
         }
@@ -300,7 +301,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A field or variable whose first character was read; `alone` is its kind without a name.
-    fn field_or_variable(&mut self, named: Kind, alone: Kind) -> Next {
+    fn field_or_variable(&mut self, named: Kind, alone: Kind) -> Next<'a> {
         if self.at_terminator() {
             return self.emit(alone);
         }
@@ -313,7 +314,7 @@ impl<'a> Lexer<'a> {
         self.emit(named)
     }
 
-    fn bad_character(&mut self) -> Next {
+    fn bad_character(&mut self) -> Next<'a> {
         let rune = self.peek().unwrap_or(RUNE_ERROR);
         self.error(format!("bad character {}", code_point(rune)))
     }
@@ -325,7 +326,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &str) -> Next {
+    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &str) -> Next<'a> {
         loop {
             match self.next() {
                 Some('\\') => match self.next() {
@@ -339,7 +340,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn raw_string(&mut self) -> Next {
+    fn raw_string(&mut self) -> Next<'a> {
         loop {
             match self.next() {
                 None => return self.error("unterminated raw quoted string".to_owned()),
@@ -349,7 +350,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Next {
+    fn number(&mut self) -> Next<'a> {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -362,7 +363,7 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Next {
+    fn bad_number(&mut self) -> Next<'a> {
         let text = &self.input.as_bytes()[self.start..self.at];
         self.error(format!("bad number syntax: {}", quote(text, false)))
     }

@@ -20,7 +20,7 @@ pub(crate) struct Source {
     /// Name of the text, for errors.
     pub(crate) name: String,
     pub(crate) text: String,
-    pub(crate) nodes: Vec<(usize, Node)>,
+    pub(crate) nodes: Box<[(u32, Node)]>,
 }
 
 /// One template.
@@ -33,11 +33,11 @@ pub(crate) struct Tree {
     pub(crate) empty: bool,
 }
 
-/// A node of the tree.
+/// A node of the tree. There are many: each part has no more room than it fills.
 #[derive(Debug)]
 pub(crate) enum Node {
-    List(Vec<Id>),
-    Text(Vec<u8>),
+    List(Box<[Id]>),
+    Text(Box<[u8]>),
     Action(Id),
     Break,
     Continue,
@@ -49,22 +49,22 @@ pub(crate) enum Node {
         pipe: Option<Id>,
     },
     Pipe(Pipe),
-    Command(Vec<Id>),
+    Command(Box<[Id]>),
     Identifier(Str),
     /// A variable and the fields after it.
-    Variable(Vec<Str>),
+    Variable(Box<[Str]>),
     Dot,
     Nil,
-    Field(Vec<Str>),
+    Field(Box<[Str]>),
     /// Fields of a term that is neither field nor variable.
     Chain {
         node: Id,
-        fields: Vec<Str>,
+        fields: Box<[Str]>,
     },
     Bool(bool),
-    Number(Number),
+    Number(Box<Number>),
     String {
-        quoted: String,
+        quoted: Box<str>,
         text: Str,
     },
 }
@@ -83,8 +83,8 @@ pub(crate) struct Pipe {
     /// The variables are assigned (`=`), not declared.
     pub(crate) assign: bool,
     /// Declared or assigned variables with the dollar sign.
-    pub(crate) declared: Vec<Str>,
-    pub(crate) commands: Vec<Id>,
+    pub(crate) declared: Box<[Str]>,
+    pub(crate) commands: Box<[Id]>,
 }
 
 impl Id {
@@ -105,7 +105,7 @@ impl Source {
 
     /// Byte offset of the node in the text.
     pub(crate) fn offset(&self, id: Id) -> usize {
-        self.nodes[id.index()].0
+        self.nodes[id.index()].0 as usize
     }
 
     /// `NAME:LINE:COLUMN`; the column counts bytes from 0, on the first line and on all others.

@@ -41,6 +41,7 @@ pub(crate) fn parse(name: &str, text: &str, syntax: &Syntax<'_>) -> Result<Vec<T
     let done = parser.run();
     let Parser { nodes, trees, .. } = parser;
     done.map_err(Error::Parse)?;
+    let nodes = nodes.into_boxed_slice();
     let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned(), nodes });
     let tree = |(name, root, empty)| Tree { name, source: Arc::clone(&source), root, empty };
     Ok(trees.into_iter().map(tree).collect())
@@ -53,20 +54,20 @@ pub(super) struct Parser<'a> {
     name: &'a str,
     lexer: Lexer<'a>,
     syntax: &'a Syntax<'a>,
-    nodes: Vec<(usize, Node)>,
+    nodes: Vec<(u32, Node)>,
     /// State of the innermost template being defined.
-    pub(super) state: State,
+    pub(super) state: State<'a>,
     /// Open actions of that template, outermost first.
     open: Vec<Open>,
     /// The templates around it.
-    outer: Vec<(State, Vec<Open>, Definition)>,
+    outer: Vec<(State<'a>, Vec<Open>, Definition)>,
     trees: Vec<(String, Id, bool)>,
 }
 
 /// Parsing state of one template.
-pub(super) struct State {
+pub(super) struct State<'a> {
     name: String,
-    token: [Item; 3],
+    token: [Item<'a>; 3],
     peeked: usize,
     pub(super) variables: Vec<Str>,
     action_line: usize,
@@ -77,9 +78,9 @@ pub(super) struct State {
     empty: bool,
 }
 
-impl State {
+impl State<'_> {
     fn new(name: &str) -> Self {
-        let none = Item { kind: Kind::Error, at: 0, text: String::new(), line: 0 };
+        let none = Item { kind: Kind::Error, at: 0, text: "".into(), line: 0 };
         Self {
             name: name.to_owned(),
             token: [none.clone(), none.clone(), none],
@@ -115,7 +116,7 @@ struct Open {
     chained: bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn run(&mut self) -> Result<(), Failure> {
         self.state.list.0 = self.peek().at;
         loop {
@@ -145,7 +146,7 @@ impl Parser<'_> {
         match token.kind {
             Kind::Text => {
                 self.state.empty &= text::trim_space(token.text.as_bytes()).is_empty();
-                let node = self.node(token.at, Node::Text(token.text.into_bytes()));
+                let node = self.node(token.at, Node::Text(token.text.as_bytes().into()));
                 self.state.list.1.push(node);
                 Ok(())
             }
@@ -311,7 +312,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn template_name(&mut self, token: &Item, context: &str) -> Result<Str, Failure> {
+    fn template_name(&mut self, token: &Item<'_>, context: &str) -> Result<Str, Failure> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, context));
         }
@@ -319,7 +320,7 @@ impl Parser<'_> {
     }
 
     /// The text of a string token.
-    pub(super) fn unquoted(&self, token: &Item) -> Result<Str, Failure> {
+    pub(super) fn unquoted(&self, token: &Item<'_>) -> Result<Str, Failure> {
         let text = unquote(token.text.as_bytes());
         text.map(Str::from).ok_or_else(|| self.error("invalid syntax"))
     }
@@ -383,11 +384,12 @@ impl Parser<'_> {
 
     fn finish_list(&mut self) -> Id {
         let (at, nodes) = std::mem::take(&mut self.state.list);
-        self.node(at, Node::List(nodes))
+        self.node(at, Node::List(nodes.into()))
     }
 
     pub(super) fn node(&mut self, at: usize, node: Node) -> Id {
-        self.nodes.push((at, node));
+        // Texts of 4 GiB and more are refused.
+        self.nodes.push((u32::try_from(at).unwrap_or(u32::MAX), node));
         Id::new(self.nodes.len() - 1)
     }
 
@@ -397,14 +399,14 @@ impl Parser<'_> {
     }
 
     fn offset(&self, id: Id) -> usize {
-        self.nodes[id.index()].0
+        self.nodes[id.index()].0 as usize
     }
 
     pub(super) fn is_function(&self, name: &str) -> bool {
         (self.syntax.is_function)(name)
     }
 
-    pub(super) fn next(&mut self) -> Item {
+    pub(super) fn next(&mut self) -> Item<'a> {
         let state = &mut self.state;
         if state.peeked > 0 {
             state.peeked -= 1;
@@ -414,7 +416,7 @@ impl Parser<'_> {
         state.token[state.peeked].clone()
     }
 
-    pub(super) fn peek(&mut self) -> Item {
+    pub(super) fn peek(&mut self) -> Item<'a> {
         let state = &mut self.state;
         if state.peeked == 0 {
             state.peeked = 1;
@@ -427,18 +429,18 @@ impl Parser<'_> {
         self.state.peeked += 1;
     }
 
-    pub(super) fn backup2(&mut self, first: Item) {
+    pub(super) fn backup2(&mut self, first: Item<'a>) {
         self.state.token[1] = first;
         self.state.peeked = 2;
     }
 
-    pub(super) fn backup3(&mut self, first: Item, second: Item) {
+    pub(super) fn backup3(&mut self, first: Item<'a>, second: Item<'a>) {
         self.state.token[1] = second;
         self.state.token[2] = first;
         self.state.peeked = 3;
     }
 
-    pub(super) fn next_non_space(&mut self) -> Item {
+    pub(super) fn next_non_space(&mut self) -> Item<'a> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -447,13 +449,13 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn peek_non_space(&mut self) -> Item {
+    pub(super) fn peek_non_space(&mut self) -> Item<'a> {
         let token = self.next_non_space();
         self.backup();
         token
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item, Failure> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item<'a>, Failure> {
         let token = self.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(&token, context)) }
     }
@@ -462,7 +464,7 @@ impl Parser<'_> {
         format!("template: {}:{}: {message}", self.name, self.state.token[0].line)
     }
 
-    pub(super) fn unexpected(&self, token: &Item, context: &str) -> Failure {
+    pub(super) fn unexpected(&self, token: &Item<'_>, context: &str) -> Failure {
         if token.kind != Kind::Error {
             return self.error(&format!("unexpected {} in {context}", token.describe()));
         }

@@ -15,14 +15,15 @@ impl Parser<'_> {
     /// Reads a pipeline up to and including a token of kind `end`.
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Id, Failure> {
         let at = self.peek_non_space().at;
-        let mut pipe = Pipe { assign: false, declared: Vec::new(), commands: Vec::new() };
-        self.declarations(&mut pipe, context)?;
+        let (assign, declared) = self.declarations(context)?;
+        let mut commands = Vec::new();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    self.check_pipeline(&pipe, context)?;
-                    return Ok(self.node(at, Node::Pipe(pipe)));
+                    self.check_pipeline(&commands, context)?;
+                    let commands = commands.into();
+                    return Ok(self.node(at, Node::Pipe(Pipe { assign, declared, commands })));
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -38,18 +39,20 @@ impl Parser<'_> {
                 | Kind::LeftParen => {
                     self.backup();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    commands.push(command);
                 }
                 _ => return Err(self.unexpected(&token, context)),
             }
         }
     }
 
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Failure> {
+    /// Whether variables are assigned, and which are declared or assigned.
+    fn declarations(&mut self, context: &str) -> Result<(bool, Box<[Str]>), Failure> {
+        let mut declared = Vec::new();
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
-                return Ok(());
+                return Ok((false, declared.into()));
             }
             self.next();
             // Whether the variable is declared or just used shows only in the token after the space.
@@ -57,15 +60,14 @@ impl Parser<'_> {
             let next = self.peek_non_space();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
-                    pipe.assign = next.kind == Kind::Assign;
                     self.next_non_space();
-                    self.declare(pipe, &variable);
-                    return Ok(());
+                    declared.push(self.declare(&variable));
+                    return Ok((next.kind == Kind::Assign, declared.into()));
                 }
                 Kind::Char if next.text == "," => {
                     self.next_non_space();
-                    self.declare(pipe, &variable);
-                    if context != "range" || pipe.declared.len() >= 2 {
+                    declared.push(self.declare(&variable));
+                    if context != "range" || declared.len() >= 2 {
                         return Err(self.error(&format!("too many declarations in {context}")));
                     }
                     let second = self.peek_non_space().kind;
@@ -75,27 +77,27 @@ impl Parser<'_> {
                 }
                 _ if after.kind == Kind::Space => {
                     self.backup3(variable, after);
-                    return Ok(());
+                    return Ok((false, declared.into()));
                 }
                 _ => {
                     self.backup2(variable);
-                    return Ok(());
+                    return Ok((false, declared.into()));
                 }
             }
         }
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: &Item) {
+    fn declare(&mut self, variable: &Item<'_>) -> Str {
         let name = Str::from(&variable.text[..]);
-        pipe.declared.push(name.clone());
-        self.state.variables.push(name);
+        self.state.variables.push(name.clone());
+        name
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<(), Failure> {
-        if pipe.commands.is_empty() {
+    fn check_pipeline(&self, commands: &[Id], context: &str) -> Result<(), Failure> {
+        if commands.is_empty() {
             return Err(self.error(&format!("missing value for {context}")));
         }
-        for (stage, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (stage, command) in commands.iter().enumerate().skip(1) {
             let Node::Command(args) = self.peek_node(*command) else { continue };
             let first = args.first().map(|arg| self.peek_node(*arg));
             if let Some(
@@ -132,7 +134,7 @@ impl Parser<'_> {
         if args.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(self.node(at, Node::Command(args)))
+        Ok(self.node(at, Node::Command(args.into())))
     }
 
     /// A term and the fields after it.
@@ -147,14 +149,14 @@ impl Parser<'_> {
             fields.push(Str::from(&self.next().text[1..]));
         }
         let node = match self.peek_node(term) {
-            Node::Field(path) => Node::Field([&path[..], &fields].concat()),
-            Node::Variable(path) => Node::Variable([&path[..], &fields].concat()),
+            Node::Field(path) => Node::Field([&path[..], &fields].concat().into()),
+            Node::Variable(path) => Node::Variable([&path[..], &fields].concat().into()),
             Node::Bool(truth) => return Err(self.dotted(if *truth { "true" } else { "false" })),
             Node::String { quoted, .. } => return Err(self.dotted(quoted)),
             Node::Number(number) => return Err(self.dotted(&number.text)),
             Node::Nil => return Err(self.dotted("nil")),
             Node::Dot => return Err(self.dotted(".")),
-            _ => Node::Chain { node: term, fields },
+            _ => Node::Chain { node: term, fields: fields.into() },
         };
         Ok(Some(self.node(next.at, node)))
     }
@@ -182,16 +184,16 @@ impl Parser<'_> {
                     let name = quote(text.as_bytes(), false);
                     return Err(self.error(&format!("undefined variable {name}")));
                 }
-                Node::Variable(vec![name])
+                Node::Variable([name].into())
             }
-            Kind::Field => Node::Field(vec![text[1..].into()]),
+            Kind::Field => Node::Field([text[1..].into()].into()),
             Kind::Bool => Node::Bool(text == "true"),
             Kind::CharConstant => self.number(Number::character(text))?,
             Kind::Complex => self.number(Number::complex(text))?,
             Kind::Number => self.number(Number::simple(text))?,
             Kind::LeftParen => return self.parenthesized().map(Some),
             Kind::String | Kind::RawString => {
-                Node::String { quoted: token.text.clone(), text: self.unquoted(&token)? }
+                Node::String { quoted: text.into(), text: self.unquoted(&token)? }
             }
             _ => {
                 self.backup();
@@ -202,7 +204,7 @@ impl Parser<'_> {
     }
 
     fn number(&self, number: Result<Number, String>) -> Result<Node, Failure> {
-        number.map(Node::Number).map_err(|why| self.error(&why))
+        number.map(|it| Node::Number(Box::new(it))).map_err(|why| self.error(&why))
     }
 
     fn parenthesized(&mut self) -> Result<Id, Failure> {

@@ -1,5 +1,7 @@
 //! Tokens.
 
+use std::borrow::Cow;
+
 use crate::strconv::quote;
 
 /// The kind of a token.
@@ -67,22 +69,22 @@ impl Kind {
 
 /// A token.
 #[derive(Debug, Clone)]
-pub(crate) struct Item {
+pub(crate) struct Item<'a> {
     pub(crate) kind: Kind,
     /// Byte offset in the text.
     pub(crate) at: usize,
     /// The text of the token; of an error, the message.
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
     /// Line on which the token starts, from 1.
     pub(crate) line: usize,
 }
 
-impl Item {
+impl Item<'_> {
     /// The token as errors name it.
     pub(crate) fn describe(&self) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.clone(),
+            Kind::Error => self.text.to_string(),
             kind if kind.is_keyword() => format!("<{}>", self.text),
             _ if self.text.len() > 10 => {
                 let head: String = self.text.chars().take(10).collect();

@@ -189,7 +189,7 @@ impl Printer<'_> {
         budget.nested(|| {
             for (at, (key, value)) in map.entries().iter().enumerate() {
                 self.str(if at > 0 { separator } else { "" });
-                self.item(key.value(), map.key_type(), verb)?;
+                self.item(&key.value(), map.key_type(), verb)?;
                 self.out.push(b':');
                 self.item(value, map.element(), verb)?;
             }

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::entries::Entries;
 use super::{Kind, Type, Value};
 use crate::text::Str;
 
@@ -61,8 +61,13 @@ fn byte_value(byte: u8) -> Value {
 impl List {
     /// A slice of `items`, which must all be of type `element`.
     pub fn new(element: Type, items: Vec<Value>) -> Self {
-        let items = RefCell::new(Items::Values(items));
-        Self(Rc::new(ListCell { element: Arc::new(element), items }))
+        Self::typed(Arc::new(element), items)
+    }
+
+    /// A slice of `items`, which must all be of type `element`.
+    pub(crate) fn typed(element: Arc<Type>, mut items: Vec<Value>) -> Self {
+        items.shrink_to_fit();
+        Self(Rc::new(ListCell { element, items: RefCell::new(Items::Values(items)) }))
     }
 
     /// A `[]uint8`.
@@ -142,6 +147,14 @@ impl List {
         })
     }
 
+    /// Another slice of the same bytes, if they are kept as such: nothing changes them.
+    pub(crate) fn copy_bytes(&self) -> Option<Self> {
+        match &*self.0.items.borrow() {
+            Items::Bytes(bytes) => Some(Self::bytes(Arc::clone(bytes))),
+            Items::Nil | Items::Values(_) => None,
+        }
+    }
+
     /// Whether both are the same slice in memory.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -166,14 +179,22 @@ pub struct Map(Rc<MapCell>);
 #[derive(Debug)]
 struct MapCell {
     types: Arc<(Type, Type)>,
-    entries: RefCell<Option<BTreeMap<Key, Value>>>,
+    entries: RefCell<Option<Entries>>,
 }
 
 impl Map {
     /// A map with keys and values of the given types.
     pub fn new(key: Type, element: Type, entries: impl IntoIterator<Item = (Key, Value)>) -> Self {
+        Self::typed(Arc::new((key, element)), entries)
+    }
+
+    /// A map with keys and values of the types of another.
+    pub(crate) fn typed(
+        types: Arc<(Type, Type)>,
+        entries: impl IntoIterator<Item = (Key, Value)>,
+    ) -> Self {
         let entries = RefCell::new(Some(entries.into_iter().collect()));
-        Self(Rc::new(MapCell { types: Arc::new((key, element)), entries }))
+        Self(Rc::new(MapCell { types, entries }))
     }
 
     /// A `map[string]interface {}`.
@@ -208,7 +229,7 @@ impl Map {
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().as_ref().map_or(0, BTreeMap::len)
+        self.0.entries.borrow().as_ref().map_or(0, Entries::len)
     }
 
     /// Whether there are no entries.
@@ -242,9 +263,7 @@ impl Map {
     /// All entries in order, as they are now.
     pub fn entries(&self) -> Vec<(Key, Value)> {
         let entries = self.0.entries.borrow();
-        entries.as_ref().map_or_else(Vec::new, |map| {
-            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-        })
+        entries.as_ref().map_or_else(Vec::new, Entries::pairs)
     }
 
     /// Removes all entries, which breaks the cycles that run through the map.
@@ -271,7 +290,7 @@ impl Map {
 
 impl Drop for MapCell {
     fn drop(&mut self) {
-        bury(self.entries.get_mut().take().unwrap_or_default().into_values().collect());
+        bury(self.entries.get_mut().take().unwrap_or_default().into_values());
     }
 }
 
@@ -298,7 +317,17 @@ fn bury(mut values: Vec<Value>) {
 ///
 /// The order is that of Go's `fmt`: numbers and strings by value, structs field by field.
 #[derive(Debug, Clone)]
-pub struct Key {
+pub struct Key(Form);
+
+/// Nearly all keys are texts, and there are many.
+#[derive(Debug, Clone)]
+enum Form {
+    Text(Str),
+    Other(Box<Other>),
+}
+
+#[derive(Debug, Clone)]
+struct Other {
     order: Vec<Str>,
     value: Value,
 }
@@ -306,29 +335,45 @@ pub struct Key {
 impl Key {
     /// A key of a declared type; `order` are its fields, which also are its identity.
     pub fn object<S: Into<Str>>(value: Value, order: impl IntoIterator<Item = S>) -> Self {
-        Self { order: order.into_iter().map(Into::into).collect(), value }
+        Self::other(value, order.into_iter().map(Into::into).collect())
+    }
+
+    fn other(value: Value, order: Vec<Str>) -> Self {
+        Self(Form::Other(Box::new(Other { order, value })))
     }
 
     /// The key of a comparable value; `None` for one that cannot be a key.
     pub(crate) fn of(value: &Value) -> Option<Self> {
-        match value.underlying() {
-            Value::Bool(_) | Value::Int(..) | Value::Uint(..) | Value::Float(_) => {
-                Some(Self { order: Vec::new(), value: value.clone() })
+        match (value, value.underlying()) {
+            (Value::String(text), _) => Some(Self::from(text.clone())),
+            (_, Value::String(text)) => Some(Self::other(value.clone(), vec![text])),
+            (_, Value::Bool(_) | Value::Int(..) | Value::Uint(..) | Value::Float(_)) => {
+                Some(Self::other(value.clone(), Vec::new()))
             }
-            Value::String(text) => Some(Self { order: vec![text], value: value.clone() }),
             _ => None,
         }
     }
 
     /// The key as a value.
-    pub fn value(&self) -> &Value {
-        &self.value
+    pub fn value(&self) -> Value {
+        match &self.0 {
+            Form::Text(text) => Value::String(text.clone()),
+            Form::Other(other) => other.value.clone(),
+        }
+    }
+
+    /// The text of a key that is a plain string.
+    pub fn text(&self) -> Option<&Str> {
+        match &self.0 {
+            Form::Text(text) => Some(text),
+            Form::Other(_) => None,
+        }
     }
 }
 
 impl From<Str> for Key {
     fn from(text: Str) -> Self {
-        Self { order: Vec::new(), value: Value::String(text) }
+        Self(Form::Text(text))
     }
 }
 
@@ -340,16 +385,30 @@ impl From<&str> for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Form::Text(a), Form::Text(b)) => a.cmp(b),
+            (Form::Other(a), Form::Other(b)) => a.cmp(b),
+            (Form::Text(_), Form::Other(b)) => rank(Kind::String, &b.value).then(Ordering::Less),
+            (Form::Other(a), Form::Text(_)) => {
+                rank(Kind::String, &a.value).reverse().then(Ordering::Greater)
+            }
+        }
+    }
+}
+
+/// The order of a kind and that of a value.
+fn rank(kind: Kind, value: &Value) -> Ordering {
+    (kind as u8).cmp(&(value.kind() as u8))
+}
+
+impl Other {
+    fn cmp(&self, other: &Self) -> Ordering {
         match (&self.value, &other.value) {
-            (Value::String(a), Value::String(b)) => a.cmp(b),
             (Value::Int(a, _), Value::Int(b, _)) => a.cmp(b),
             (Value::Uint(a, _), Value::Uint(b, _)) => a.cmp(b),
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
             (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
-            (a, b) => {
-                let rank = |value: &Value| value.kind() as u8;
-                rank(a).cmp(&rank(b)).then_with(|| self.order.cmp(&other.order))
-            }
+            (a, b) => rank(a.kind(), b).then_with(|| self.order.cmp(&other.order)),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod compare;
 mod container;
 mod cycle;
+mod entries;
 mod json;
 mod object;
 mod ty;

@@ -152,7 +152,7 @@ type Entries = Vec<(String, Value)>;
 fn sorted(map: &Map) -> Result<(Entries, Entries), String> {
     let (mut lines, mut heads) = (Vec::new(), Vec::new());
     for (key, value) in map.entries() {
-        let Value::String(key) = key.value() else {
+        let Some(key) = key.text() else {
             return Err("toml: cannot encode a map with non-string key type".to_owned());
         };
         if is_nil(&value) {

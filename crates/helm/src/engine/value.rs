@@ -96,7 +96,7 @@ impl Plain {
     fn map(&mut self, map: &Map, depth: usize) -> Result<yaml::Value, String> {
         let mut entries = yaml::Mapping::new();
         for (key, value) in map.entries() {
-            let key = match key.value() {
+            let key = match &key.value() {
                 Value::String(text) => text.text().into_owned(),
                 Value::Int(number, _) => number.to_string(),
                 Value::Uint(number, _) => number.to_string(),

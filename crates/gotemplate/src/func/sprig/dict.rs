@@ -61,7 +61,7 @@ fn names(call: &Call<'_>) -> Vec<Str> {
 
 fn string_keys(map: &Map) -> Vec<Str> {
     let keys = map.entries().into_iter();
-    keys.filter_map(|(key, _): (Key, Value)| key.value().as_str().cloned()).collect()
+    keys.filter_map(|(key, _): (Key, Value)| key.text().cloned()).collect()
 }
 
 fn dict(call: &mut Call<'_>) -> Answer {

@@ -29,7 +29,7 @@ fn merge_maps(call: &Call<'_>, target: &Map, source: &Map, overwrite: bool) -> R
     call.budget().changed(target)?;
     for (key, value) in source.entries() {
         call.budget().step()?;
-        let Some(name) = key.value().as_str() else { continue };
+        let Some(name) = key.text() else { continue };
         let old = target.at(&Key::from(name.clone()));
         if matches!(value, Value::Nil) {
             if overwrite {

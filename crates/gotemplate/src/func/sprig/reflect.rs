@@ -32,9 +32,12 @@ fn copy(call: &Call<'_>, value: &Value) -> Result<Value, Fault> {
     match value {
         Value::List(list) if !list.is_nil() => {
             call.budget().values(list.len())?;
+            if let Some(bytes) = list.copy_bytes() {
+                return Ok(Value::List(bytes));
+            }
             let items: Result<Vec<Value>, Fault> =
                 call.budget().nested(|| list.items().iter().map(|item| copy(call, item)).collect());
-            Ok(Value::List(List::new(list.element().clone(), items?)))
+            Ok(Value::List(List::typed(list.element_arc(), items?)))
         }
         Value::Map(map) if !map.is_nil() => {
             call.budget().values(map.len())?;
@@ -42,7 +45,7 @@ fn copy(call: &Call<'_>, value: &Value) -> Result<Value, Fault> {
                 let entries = map.entries().into_iter();
                 entries.map(|(key, value)| Ok((key, copy(call, &value)?))).collect()
             });
-            Ok(Value::Map(Map::new(map.key_type().clone(), map.element().clone(), entries?)))
+            Ok(Value::Map(Map::typed(map.types(), entries?)))
         }
         Value::Object(object) if let Some(plain) = object.underlying() => {
             let plain = call.budget().nested(|| copy(call, &plain))?;
