@@ -22,7 +22,10 @@ impl Snapshot {
     /// # Errors
     /// The mirror is damaged.
     pub fn blobs(&self) -> Result<Blobs, Error> {
-        Ok(Blobs { repository: self.repository()?, snapshot: self.clone() })
+        let mut repository = self.repository()?;
+        // Nobody reads a content twice.
+        repository.objects.unset_object_cache();
+        Ok(Blobs { repository, snapshot: self.clone() })
     }
 }
 

@@ -9,13 +9,16 @@ use std::{
     },
 };
 
-use gix::objs::Exists as _;
+use gix::{objs::Exists as _, odb::pack::cache::lru::MemoryCappedHashmap};
 
 use crate::{
     Error, Id,
     mirror::{Limits, Seen},
 };
 
+/// Bytes of objects that are kept because others are stored as differences from them. The library's own
+/// cache has 64 places: whoever reads a tree in its order makes most objects from a chain of fifty.
+const BASES: usize = 8 << 20;
 /// The file that says that a generation has been filled.
 const COMPLETE: &str = "complete";
 
@@ -147,6 +150,7 @@ impl Generation {
     pub(crate) fn repository(&self) -> gix::Repository {
         let mut repository = self.repository.to_thread_local();
         repository.object_cache_size_if_unset(8 << 20);
+        repository.objects.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(BASES)));
         repository
     }
 
