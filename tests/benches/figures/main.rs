@@ -16,7 +16,7 @@ mod source;
 
 use std::{
     collections::BTreeSet,
-    process::ExitCode,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
@@ -60,85 +60,97 @@ impl Figure {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<ExitCode> {
-    // Not every bench makes a world, which does this too.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+/// The figures that are measured together, by the names they can be asked for with; and whether on both servers.
+const JOBS: &[(&[&str], bool)] = &[
+    (&["build-overlays", "build-engine", "build-references"], false),
+    (&["charts-rendered", "charts-memory", "charts-engine"], false),
+    (&["up-serves"], false),
+    (&["up-memory", "idle-cpu"], false),
+    (&["run-memory"], false),
+    (&["first-fetch", "one-file-commit"], false),
+    (&["changed-set"], false),
+    (&["unchanged-poll", "idle-sources"], false),
+    (&["index-memory"], false),
+    (&["promotion-storm", "promotion-idle-looks"], false),
+    (&["merge-noticed"], false),
+    (&["oci-ready"], true),
+    (&["tag-to-commit"], true),
+    (&["thousand-ready"], true),
+    (&["kustomizations", "commit", "drift"], true),
+    (&["releases"], true),
+    (&["many-policies"], true),
+];
+
+/// Which of the jobs a process is for: its first name, and the server.
+const JOB: &str = "SLUICE_BENCH_JOB";
+
+fn main() -> Result<ExitCode> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let wants =
         |name: &str| wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str()));
-    let number = std::env::var("SLUICE_BENCH_N").ok().and_then(|text| text.parse().ok());
-    let mut met = true;
-    for figure in build::figures(&wants, number)? {
-        met &= figure.tell();
-    }
-    for figure in chart::figures(&wants, number)? {
-        met &= figure.tell();
-    }
-    if wants("up-serves") {
-        met &= process::up_serves().await?.tell();
-    }
-    if wants("up-memory") || wants("idle-cpu") {
-        for figure in process::up_idle().await? {
-            met &= figure.tell();
-        }
-    }
-    if wants("run-memory") {
-        met &= process::run_memory().await?.tell();
-    }
-    if wants("first-fetch") || wants("one-file-commit") {
-        for figure in source::first_fetch().await? {
-            met &= figure.tell();
-        }
-    }
-    if wants("changed-set") {
-        met &= source::changed_set().await?.tell();
-    }
-    if wants("unchanged-poll") || wants("idle-sources") {
-        for figure in source::unchanged().await? {
-            met &= figure.tell();
-        }
-    }
-    if wants("index-memory") {
-        met &= source::index_memory().await?.tell();
-    }
-    if wants("promotion-storm") || wants("promotion-idle-looks") {
-        for figure in promotion::storm().await? {
-            met &= figure.tell();
-        }
-    }
-    if wants("merge-noticed") {
-        met &= promotion::merge_noticed().await?.is_none_or(|figure| figure.tell());
-    }
-    for backend in Backend::available("figures") {
-        if wants("oci-ready") {
-            met &= source::oci_ready(backend).await?.tell();
-        }
-        if wants("tag-to-commit") {
-            met &= tag_to_commit(backend).await?.tell();
-        }
-        if wants("thousand-ready") {
-            for figure in thousand_ready(backend).await? {
-                met &= figure.tell();
-            }
-        }
-        if ["kustomizations", "commit", "drift"].iter().any(|name| wants(name)) {
-            for figure in kustomization::figures(backend, number.unwrap_or(500)).await? {
-                met &= figure.tell();
-            }
-        }
-        if wants("releases") {
-            for figure in release::figures(backend, number.unwrap_or(300)).await? {
-                met &= figure.tell();
-            }
-        }
-        if wants("many-policies") {
-            for figure in many_policies(backend).await? {
-                met &= figure.tell();
-            }
-        }
-    }
+    let met = match std::env::var(JOB) {
+        Ok(job) => one(&job, &wants)?,
+        Err(_) => all(&wants)?,
+    };
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs what is wanted, each job in a process of its own: the memory that one leaves behind is not the
+/// next one's.
+fn all(wants: &impl Fn(&str) -> bool) -> Result<bool> {
+    let program = std::env::current_exe()?;
+    let mut met = true;
+    for (names, both) in JOBS {
+        if !names.iter().any(|name| wants(name)) {
+            continue;
+        }
+        let servers = if *both { Backend::available("figures") } else { vec![Backend::Embedded] };
+        for server in servers {
+            let mut job = Command::new(&program);
+            job.args(std::env::args().skip(1)).env(JOB, format!("{}/{server}", names[0]));
+            met &= job.status()?.success();
+        }
+    }
+    Ok(met)
+}
+
+/// Runs one job. Whether all its targets are met.
+fn one(job: &str, wants: &impl Fn(&str) -> bool) -> Result<bool> {
+    // Not every bench makes a world, which does this too.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let (job, server) = job.split_once('/').context("a job and a server")?;
+    let mut backends = [Backend::Embedded, Backend::Kubernetes].into_iter();
+    let backend = backends.find(|it| it.to_string() == server).context("a server")?;
+    let figures = tokio::runtime::Runtime::new()?.block_on(figures(job, backend, wants))?;
+    Ok(figures.iter().fold(true, |met, it| it.tell() && met))
+}
+
+async fn figures(
+    job: &str,
+    backend: Backend,
+    wants: &impl Fn(&str) -> bool,
+) -> Result<Vec<Figure>> {
+    let number = std::env::var("SLUICE_BENCH_N").ok().and_then(|text| text.parse().ok());
+    Ok(match job {
+        "build-overlays" => build::figures(wants, number)?,
+        "charts-rendered" => chart::figures(wants, number)?,
+        "up-serves" => vec![process::up_serves().await?],
+        "up-memory" => process::up_idle().await?,
+        "run-memory" => vec![process::run_memory().await?],
+        "first-fetch" => source::first_fetch().await?,
+        "changed-set" => vec![source::changed_set().await?],
+        "unchanged-poll" => source::unchanged().await?,
+        "index-memory" => vec![source::index_memory().await?],
+        "promotion-storm" => promotion::storm().await?,
+        "merge-noticed" => promotion::merge_noticed().await?.into_iter().collect(),
+        "oci-ready" => vec![source::oci_ready(backend).await?],
+        "tag-to-commit" => vec![tag_to_commit(backend).await?],
+        "thousand-ready" => thousand_ready(backend).await?,
+        "kustomizations" => kustomization::figures(backend, number.unwrap_or(500)).await?,
+        "releases" => release::figures(backend, number.unwrap_or(300)).await?,
+        "many-policies" => many_policies(backend).await?,
+        other => anyhow::bail!("there is no bench '{other}'"),
+    })
 }
 
 /// Milliseconds from a scan asked for to the commit on the server: 5,000 files, warm mirror.
