@@ -77,7 +77,7 @@ impl Reconcile for AutomationReconciler {
     const CONTROLLER: &'static str = crate::CONTROLLER;
     const ACKNOWLEDGES_SUSPENDED: bool = false;
     /// Policies that follow one repository change one after the other; one commit shall hold all.
-    const SETTLE: Duration = Duration::from_millis(50);
+    const SETTLE: Duration = Duration::from_millis(100);
 
     async fn turn(
         &self,
