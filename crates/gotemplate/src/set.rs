@@ -9,7 +9,7 @@ use crate::func::{FuncSet, is_builtin};
 use crate::limit::Budget;
 use crate::parse::{Syntax, Tree, is_name, parse};
 use crate::strconv::quote;
-use crate::text::lossy;
+use crate::text::{Str, lossy};
 use crate::value::Value;
 
 /// A set of templates that can call each other by name, with their functions.
@@ -59,11 +59,11 @@ impl Set {
     ///
     /// # Errors
     /// [`Error::Parse`]; the set is then as before.
-    pub fn parse(&mut self, name: &str, text: &str) -> Result<(), Error> {
+    pub fn parse(&mut self, name: &str, text: impl Into<Str>) -> Result<(), Error> {
         let is_function =
             |name: &str| is_name(name) && (self.functions.get(name).is_some() || is_builtin(name));
         let syntax = Syntax { left: &self.left, right: &self.right, is_function: &is_function };
-        for tree in parse(name, text, &syntax)? {
+        for tree in parse(name, text.into(), &syntax)? {
             if tree.empty && self.tree(&tree.name).is_some() {
                 continue;
             }

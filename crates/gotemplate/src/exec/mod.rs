@@ -152,11 +152,11 @@ impl<'a> Exec<'a> {
         self.at = id;
         self.step()?;
         match self.source().node(id) {
-            Node::Text(text) => self.write(text),
+            Node::Text(length) => self.write(self.source().bytes(id, *length)),
             Node::Action(pipe) => {
                 let value = self.pipeline(&dot, *pipe)?;
                 let Node::Pipe(pipe) = self.source().node(*pipe) else { return Ok(()) };
-                if !pipe.declared.is_empty() {
+                if pipe.declaration.is_some() {
                     return Ok(());
                 }
                 self.at = id;
@@ -225,8 +225,8 @@ impl<'a> Exec<'a> {
             value = Some(Slot::bare(result.value));
         }
         let value = value.unwrap_or_default();
-        for name in &pipe.declared {
-            if pipe.assign {
+        for name in pipe.declared() {
+            if pipe.assigns() {
                 self.assign(name, value.clone())?;
             } else {
                 self.variables.push((name.clone(), value.clone()));

@@ -73,8 +73,8 @@ impl<'a> Exec<'a> {
         self.frames.push(Frame::Loop(Loop {
             items,
             body: branch.list,
-            declared: &pipe.declared,
-            assign: pipe.assign,
+            declared: pipe.declared(),
+            assign: pipe.assigns(),
             keep,
             mark: self.variables.len(),
         }));
@@ -88,7 +88,7 @@ impl<'a> Exec<'a> {
             let text = self.text_of(value)?;
             return Err(self.fail(&format!("range can't iterate over {text}")));
         }
-        if plain.kind().is_integer() && pipe.declared.len() > 1 {
+        if plain.kind().is_integer() && pipe.declared().len() > 1 {
             let text = self.text_of(value)?;
             let message = format!("can't use {text} to iterate over more than one variable");
             return Err(self.fail(&message));

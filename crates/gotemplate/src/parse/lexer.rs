@@ -17,7 +17,7 @@ enum Next<'a> {
 /// The scanner.
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, as in Go's scanner")]
 pub(crate) struct Lexer<'a> {
-    input: &'a str,
+    pub(super) input: &'a str,
     left: &'a str,
     right: &'a str,
     at: usize,

@@ -8,6 +8,6 @@ mod pipeline;
 mod token;
 
 pub(crate) use lexer::is_name;
-pub(crate) use node::{Branch, Id, Node, Pipe, Source, Tree};
+pub(crate) use node::{Branch, Declaration, Id, Node, Pipe, Source, Tree};
 pub(crate) use number::Number;
 pub(crate) use parser::{Syntax, parse};

@@ -19,7 +19,7 @@ pub(crate) struct Id(u32);
 pub(crate) struct Source {
     /// Name of the text, for errors.
     pub(crate) name: String,
-    pub(crate) text: String,
+    pub(crate) text: Str,
     pub(crate) nodes: Box<[(u32, Node)]>,
 }
 
@@ -37,7 +37,8 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 pub(crate) enum Node {
     List(Box<[Id]>),
-    Text(Box<[u8]>),
+    /// So many bytes of the text, from the node's place on.
+    Text(u32),
     Action(Id),
     Break,
     Continue,
@@ -64,7 +65,8 @@ pub(crate) enum Node {
     Bool(bool),
     Number(Box<Number>),
     String {
-        quoted: Box<str>,
+        /// Bytes of the text, with the quotes.
+        length: u32,
         text: Str,
     },
 }
@@ -80,11 +82,30 @@ pub(crate) struct Branch {
 /// A pipeline with its declarations.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    /// The variables are assigned (`=`), not declared.
-    pub(crate) assign: bool,
-    /// Declared or assigned variables with the dollar sign.
-    pub(crate) declared: Box<[Str]>,
     pub(crate) commands: Box<[Id]>,
+    /// Most have none.
+    pub(crate) declaration: Option<Box<Declaration>>,
+}
+
+/// The variables before the commands of a pipeline.
+#[derive(Debug)]
+pub(crate) struct Declaration {
+    /// They are assigned (`=`), not declared.
+    pub(crate) assign: bool,
+    /// Their names with the dollar sign.
+    pub(crate) names: Box<[Str]>,
+}
+
+impl Pipe {
+    /// Declared or assigned variables with the dollar sign.
+    pub(crate) fn declared(&self) -> &[Str] {
+        self.declaration.as_ref().map_or(&[], |it| &it.names)
+    }
+
+    /// Whether the variables are assigned, not declared.
+    pub(crate) fn assigns(&self) -> bool {
+        self.declaration.as_ref().is_some_and(|it| it.assign)
+    }
 }
 
 impl Id {
@@ -108,9 +129,14 @@ impl Source {
         self.nodes[id.index()].0 as usize
     }
 
+    /// Bytes of the text from a node on.
+    pub(crate) fn bytes(&self, id: Id, length: u32) -> &[u8] {
+        &self.text.bytes()[self.offset(id)..][..length as usize]
+    }
+
     /// `NAME:LINE:COLUMN`; the column counts bytes from 0, on the first line and on all others.
     pub(crate) fn location(&self, id: Id) -> String {
-        let before = &self.text.as_bytes()[..self.offset(id).min(self.text.len())];
+        let before = &self.text.bytes()[..self.offset(id).min(self.text.len())];
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         format!("{}:{line}:{}", self.name, before.len() - start)
@@ -164,7 +190,9 @@ impl Source {
             }
             Node::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
             Node::Number(number) => out.push_str(&number.text),
-            Node::String { quoted, .. } => out.push_str(quoted),
+            Node::String { length, .. } => {
+                out.push_str(&String::from_utf8_lossy(self.bytes(id, *length)));
+            }
             Node::List(_) | Node::Text(_) | Node::Break | Node::Continue => {}
             Node::If(branch) | Node::Range(branch) | Node::With(branch) => {
                 self.write(branch.pipe, out);
@@ -173,10 +201,10 @@ impl Source {
     }
 
     fn write_pipe(&self, pipe: &Pipe, out: &mut String) {
-        if !pipe.declared.is_empty() {
-            let declared: Vec<_> = pipe.declared.iter().map(Str::text).collect();
+        if let Some(declaration) = &pipe.declaration {
+            let declared: Vec<_> = declaration.names.iter().map(Str::text).collect();
             out.push_str(&declared.join(", "));
-            out.push_str(if pipe.assign { " = " } else { " := " });
+            out.push_str(if declaration.assign { " = " } else { " := " });
         }
         for (at, command) in pipe.commands.iter().enumerate() {
             out.push_str(if at > 0 { " | " } else { "" });

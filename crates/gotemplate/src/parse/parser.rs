@@ -4,6 +4,8 @@
 //! costs no call depth. Each `define` and `block` has its own look-ahead and variables, as in Go:
 //! which line an error names depends on it.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::lexer::Lexer;
@@ -21,7 +23,23 @@ pub(crate) struct Syntax<'a> {
 }
 
 /// Parses `text` into the templates it defines; the one called `name` comes last.
-pub(crate) fn parse(name: &str, text: &str, syntax: &Syntax<'_>) -> Result<Vec<Tree>, Error> {
+pub(crate) fn parse(name: &str, text: Str, syntax: &Syntax<'_>) -> Result<Vec<Tree>, Error> {
+    // Bytes that are no text are replaced as one: what counts is what was parsed.
+    let text = match text.text() {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(replaced) => Str::from(replaced),
+    };
+    let (nodes, trees) = nodes(name, &text, syntax)?;
+    let source = Arc::new(Source { name: name.to_owned(), text, nodes });
+    let tree = |(name, root, empty)| Tree { name, source: Arc::clone(&source), root, empty };
+    Ok(trees.into_iter().map(tree).collect())
+}
+
+/// The nodes of a text, and its templates: name, root and whether it is empty.
+type Parsed = (Box<[(u32, Node)]>, Vec<(String, Id, bool)>);
+
+fn nodes(name: &str, text: &Str, syntax: &Syntax<'_>) -> Result<Parsed, Error> {
+    let text = &*text.text();
     if u32::try_from(text.len()).is_err() {
         return Err(Error::Parse(format!("template: {name}:1: text is larger than 4 GiB")));
     }
@@ -33,6 +51,7 @@ pub(crate) fn parse(name: &str, text: &str, syntax: &Syntax<'_>) -> Result<Vec<T
         lexer,
         syntax,
         nodes: Vec::new(),
+        names: HashSet::new(),
         state: State::new(name),
         open: Vec::new(),
         outer: Vec::new(),
@@ -41,10 +60,12 @@ pub(crate) fn parse(name: &str, text: &str, syntax: &Syntax<'_>) -> Result<Vec<T
     let done = parser.run();
     let Parser { nodes, trees, .. } = parser;
     done.map_err(Error::Parse)?;
-    let nodes = nodes.into_boxed_slice();
-    let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned(), nodes });
-    let tree = |(name, root, empty)| Tree { name, source: Arc::clone(&source), root, empty };
-    Ok(trees.into_iter().map(tree).collect())
+    Ok((nodes.into_boxed_slice(), trees))
+}
+
+/// A place in the text: those of 4 GiB and more are refused.
+pub(super) fn narrow(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// The text of a parse error.
@@ -55,6 +76,8 @@ pub(super) struct Parser<'a> {
     lexer: Lexer<'a>,
     syntax: &'a Syntax<'a>,
     nodes: Vec<(u32, Node)>,
+    /// Every name once, however often it is used.
+    names: HashSet<Str>,
     /// State of the innermost template being defined.
     pub(super) state: State<'a>,
     /// Open actions of that template, outermost first.
@@ -146,7 +169,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             Kind::Text => {
                 self.state.empty &= text::trim_space(token.text.as_bytes()).is_empty();
-                let node = self.node(token.at, Node::Text(token.text.as_bytes().into()));
+                let node = self.node(token.at, Node::Text(narrow(token.text.len())));
                 self.state.list.1.push(node);
                 Ok(())
             }
@@ -388,14 +411,28 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn node(&mut self, at: usize, node: Node) -> Id {
-        // Texts of 4 GiB and more are refused.
-        self.nodes.push((u32::try_from(at).unwrap_or(u32::MAX), node));
+        self.nodes.push((narrow(at), node));
         Id::new(self.nodes.len() - 1)
+    }
+
+    /// A name, which most templates use often.
+    pub(super) fn name(&mut self, text: &str) -> Str {
+        if let Some(known) = self.names.get(text.as_bytes()) {
+            return known.clone();
+        }
+        let name = Str::from(text);
+        self.names.insert(name.clone());
+        name
     }
 
     /// The node at `id`.
     pub(super) fn peek_node(&self, id: Id) -> &Node {
         &self.nodes[id.index()].1
+    }
+
+    /// So many bytes of the text, from a node on.
+    pub(super) fn text_of(&self, id: Id, length: u32) -> &str {
+        &self.lexer.input[self.offset(id)..][..length as usize]
     }
 
     fn offset(&self, id: Id) -> usize {

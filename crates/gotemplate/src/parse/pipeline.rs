@@ -1,9 +1,9 @@
 //! Pipelines: declarations, commands and operands.
 
 use super::node::Pipe;
-use super::parser::{Failure, Parser};
+use super::parser::{Failure, Parser, narrow};
 use super::token::{Item, Kind};
-use super::{Id, Node, Number};
+use super::{Declaration, Id, Node, Number};
 use crate::limit::with_stack;
 use crate::strconv::quote;
 use crate::text::Str;
@@ -15,7 +15,7 @@ impl Parser<'_> {
     /// Reads a pipeline up to and including a token of kind `end`.
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Id, Failure> {
         let at = self.peek_non_space().at;
-        let (assign, declared) = self.declarations(context)?;
+        let declaration = self.declarations(context)?;
         let mut commands = Vec::new();
         loop {
             let token = self.next_non_space();
@@ -23,7 +23,7 @@ impl Parser<'_> {
                 kind if kind == end => {
                     self.check_pipeline(&commands, context)?;
                     let commands = commands.into();
-                    return Ok(self.node(at, Node::Pipe(Pipe { assign, declared, commands })));
+                    return Ok(self.node(at, Node::Pipe(Pipe { commands, declaration })));
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -46,13 +46,12 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether variables are assigned, and which are declared or assigned.
-    fn declarations(&mut self, context: &str) -> Result<(bool, Box<[Str]>), Failure> {
+    fn declarations(&mut self, context: &str) -> Result<Option<Box<Declaration>>, Failure> {
         let mut declared = Vec::new();
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
-                return Ok((false, declared.into()));
+                return Ok(declaration(false, declared));
             }
             self.next();
             // Whether the variable is declared or just used shows only in the token after the space.
@@ -62,7 +61,7 @@ impl Parser<'_> {
                 Kind::Assign | Kind::Declare => {
                     self.next_non_space();
                     declared.push(self.declare(&variable));
-                    return Ok((next.kind == Kind::Assign, declared.into()));
+                    return Ok(declaration(next.kind == Kind::Assign, declared));
                 }
                 Kind::Char if next.text == "," => {
                     self.next_non_space();
@@ -77,18 +76,18 @@ impl Parser<'_> {
                 }
                 _ if after.kind == Kind::Space => {
                     self.backup3(variable, after);
-                    return Ok((false, declared.into()));
+                    return Ok(declaration(false, declared));
                 }
                 _ => {
                     self.backup2(variable);
-                    return Ok((false, declared.into()));
+                    return Ok(declaration(false, declared));
                 }
             }
         }
     }
 
     fn declare(&mut self, variable: &Item<'_>) -> Str {
-        let name = Str::from(&variable.text[..]);
+        let name = self.name(&variable.text);
         self.state.variables.push(name.clone());
         name
     }
@@ -146,13 +145,14 @@ impl Parser<'_> {
         }
         let mut fields = Vec::new();
         while self.peek().kind == Kind::Field {
-            fields.push(Str::from(&self.next().text[1..]));
+            let field = self.next();
+            fields.push(self.name(&field.text[1..]));
         }
         let node = match self.peek_node(term) {
             Node::Field(path) => Node::Field([&path[..], &fields].concat().into()),
             Node::Variable(path) => Node::Variable([&path[..], &fields].concat().into()),
             Node::Bool(truth) => return Err(self.dotted(if *truth { "true" } else { "false" })),
-            Node::String { quoted, .. } => return Err(self.dotted(quoted)),
+            Node::String { length, .. } => return Err(self.dotted(self.text_of(term, *length))),
             Node::Number(number) => return Err(self.dotted(&number.text)),
             Node::Nil => return Err(self.dotted("nil")),
             Node::Dot => return Err(self.dotted(".")),
@@ -174,26 +174,26 @@ impl Parser<'_> {
                     let name = quote(text.as_bytes(), false);
                     return Err(self.error(&format!("function {name} not defined")));
                 }
-                Node::Identifier(text.into())
+                Node::Identifier(self.name(text))
             }
             Kind::Dot => Node::Dot,
             Kind::Nil => Node::Nil,
             Kind::Variable => {
-                let name = Str::from(text);
+                let name = self.name(text);
                 if !self.state.variables.contains(&name) {
                     let name = quote(text.as_bytes(), false);
                     return Err(self.error(&format!("undefined variable {name}")));
                 }
                 Node::Variable([name].into())
             }
-            Kind::Field => Node::Field([text[1..].into()].into()),
+            Kind::Field => Node::Field([self.name(&text[1..])].into()),
             Kind::Bool => Node::Bool(text == "true"),
             Kind::CharConstant => self.number(Number::character(text))?,
             Kind::Complex => self.number(Number::complex(text))?,
             Kind::Number => self.number(Number::simple(text))?,
             Kind::LeftParen => return self.parenthesized().map(Some),
             Kind::String | Kind::RawString => {
-                Node::String { quoted: text.into(), text: self.unquoted(&token)? }
+                Node::String { length: narrow(text.len()), text: self.unquoted(&token)? }
             }
             _ => {
                 self.backup();
@@ -216,4 +216,8 @@ impl Parser<'_> {
         self.state.paren_depth -= 1;
         pipe
     }
+}
+
+fn declaration(assign: bool, names: Vec<Str>) -> Option<Box<Declaration>> {
+    (!names.is_empty()).then(|| Box::new(Declaration { assign, names: names.into() }))
 }

@@ -48,9 +48,8 @@ impl Entries {
                     None
                 }
                 Err(_) => {
-                    let mut tree: BTreeMap<_, _> = std::mem::take(row).into_iter().collect();
-                    tree.insert(key, value);
-                    *self = Self::Tree(tree);
+                    row.push((key, value));
+                    *self = Self::Tree(std::mem::take(row).into_iter().collect());
                     None
                 }
             },

@@ -119,7 +119,7 @@ fn functions_can_execute_templates() {
     };
     let tpl = |call: &mut Call<'_>| -> Result<Value, Fault> {
         let mut set = call.set().clone();
-        set.parse("inner", &call.str(0).text())?;
+        set.parse("inner", call.str(0))?;
         Ok(call.execute(&set, "inner", &call.value(1))?.into())
     };
     let functions = FuncSet::hermetic()

@@ -58,16 +58,16 @@ fn tpl(call: &mut Call<'_>) -> Result<Value, Fault> {
     if !contains(text.bytes(), b"{{") {
         return Ok(without_no_value(&text.text()).into_owned().into());
     }
-    let text = text.text();
     let mut set = call.set().clone();
     set.remove(ROOT);
-    set.parse(ROOT, &text)
-        .map_err(|error| format!("cannot parse template {}: {error}", gotemplate::quote(&text)))?;
+    let quoted = || gotemplate::quote(&text.text());
+    set.parse(ROOT, text.clone())
+        .map_err(|error| format!("cannot parse template {}: {error}", quoted()))?;
     let output =
         call.execute(&set, ROOT, &call.value(1)).map_err(|error| match Fault::from(error) {
             Fault::Failed(why) => Fault::Failed(format!(
                 "error during tpl function execution for {}: {why}",
-                gotemplate::quote(&text)
+                quoted()
             )),
             limit @ Fault::Limit(_) => limit,
         })?;

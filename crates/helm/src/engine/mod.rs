@@ -35,8 +35,8 @@ pub(crate) struct World<'a> {
 }
 
 /// One file that is a template.
-struct Template<'a> {
-    text: std::borrow::Cow<'a, str>,
+struct Template {
+    text: Str,
     data: Map,
     base: String,
 }
@@ -60,7 +60,7 @@ pub(crate) fn render(chart: &Chart, world: &World<'_>) -> Result<BTreeMap<String
     order.sort_by(|a, b| (depth(b), b).cmp(&(depth(a), a)));
     let mut set = Set::new(&function::functions(world.mode)).named(include::ROOT);
     for name in &order {
-        let text = &templates[*name].text;
+        let text = templates[*name].text.clone();
         set.parse(name, text).map_err(|error| parse_error(name, &error.to_string()))?;
     }
     set.freeze();
@@ -107,12 +107,12 @@ fn release(it: &Release) -> Value {
 }
 
 /// Gathers the templates of a chart and of those in it, and returns what they see.
-fn collect<'a>(
-    chart: &'a Chart,
+fn collect(
+    chart: &Chart,
     prefix: &str,
     name: Option<&str>,
     parent: &Parent,
-    templates: &mut BTreeMap<String, Template<'a>>,
+    templates: &mut BTreeMap<String, Template>,
 ) -> Map {
     let values = match name {
         None => parent.values.clone(),
@@ -145,8 +145,11 @@ fn collect<'a>(
         if chart.is_library() && !base_name(&file.name).starts_with('_') {
             continue;
         }
-        let template =
-            Template { text: file.text(), data: data.clone(), base: format!("{path}/templates") };
+        let template = Template {
+            text: file.data.clone().into(),
+            data: data.clone(),
+            base: format!("{path}/templates"),
+        };
         templates.insert(format!("{path}/{}", file.name), template);
     }
     data
