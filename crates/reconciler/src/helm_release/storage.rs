@@ -118,7 +118,9 @@ impl Storage {
         max: usize,
         now: Timestamp,
     ) -> Result<(), String> {
-        if max > 0 {
+        // Revisions are numbered from one: up to this one there cannot be too many.
+        let few = usize::try_from(stored.record.version).is_ok_and(|version| version <= max);
+        if max > 0 && !few {
             let history = self.history(&stored.record.name).await?;
             let records: Vec<Record> = history.into_iter().map(|it| it.record).collect();
             for version in pruned(&records, max) {
