@@ -95,6 +95,8 @@ struct World {
     human: [bool; 2],
     /// What automation wrote last.
     machine: [usize; 2],
+    /// What the stage ran when a person last gave it free, until automation writes or adopts again.
+    given: [Option<usize>; 2],
     pick: Pick,
     rollback: bool,
     fix_forward: bool,
@@ -134,6 +136,7 @@ impl World {
             frozen: false,
             human: [false; 2],
             machine: [0; 2],
+            given: [None; 2],
             pick,
             rollback,
             fix_forward,
@@ -226,10 +229,15 @@ impl World {
         let stage = self.random.below(2);
         values[stage] = self.random.below(self.bundles.len());
         if values[stage] != self.head().values[stage] {
-            self.human[stage] = values[stage] != self.machine[stage];
+            self.human[stage] = self.is_a_person_s(stage, values[stage]);
         }
         self.trace.push(format!("a person commits {values:?}"));
         self.commits.push(Commit { promotion: None, values });
+    }
+
+    /// Whether a value that a person commits is neither what automation wrote nor what was given free.
+    fn is_a_person_s(&self, stage: usize, value: usize) -> bool {
+        value != self.machine[stage] && Some(value) != self.given[stage]
     }
 
     fn person_promotes(&mut self) {
@@ -246,10 +254,11 @@ impl World {
             if self.stages[stage].held_by_commit {
                 // What the stage runs by then is given free; what it has not seen yet is not.
                 let current = self.stages[stage].state.current.clone().unwrap();
+                self.given[stage] = Some(self.number(&current.bundle));
                 // What a promotion wrote over it since is no person's any more.
                 if self.human[stage] {
                     self.machine[stage] = self.number(&current.bundle);
-                    self.human[stage] = self.head().values[stage] != self.machine[stage];
+                    self.human[stage] = self.is_a_person_s(stage, self.head().values[stage]);
                 }
                 self.stages[stage].held_by_commit = false;
             }
@@ -290,7 +299,7 @@ impl World {
         }
         assert!(!self.commits.iter().any(|it| it.promotion.as_deref() == Some(name)), "twice");
         values[stage] = to;
-        self.machine[stage] = to;
+        (self.machine[stage], self.given[stage]) = (to, None);
         self.commits.push(Commit { promotion: Some(name.to_owned()), values });
         self.pulls.insert(name.to_owned(), Opened::Merged);
         true
@@ -459,6 +468,7 @@ impl World {
         }
         if decision.adopted && before.current.is_some() {
             self.stages[stage].held_by_commit = true;
+            self.given[stage] = None;
         }
         if self.stages[stage].state != decision.state {
             let (current, hold) = (decision.state.current.as_ref(), decision.state.hold.as_ref());
@@ -725,9 +735,11 @@ impl World {
                     self.enter(it, Phase::Failed, "Overwritten");
                 }
                 Write::Unchanged => {
-                    // People and automation want the same.
-                    (self.human[it.stage], self.machine[it.stage]) = (false, to);
                     it.state.written = Some(parent.to_string());
+                    self.save(at, it)?;
+                    // People and automation want the same, from when that is told.
+                    (self.human[it.stage], self.machine[it.stage]) = (false, to);
+                    self.given[it.stage] = None;
                 }
                 Write::Foreign => {
                     self.enter(it, Phase::Gating, "Foreign");
@@ -763,7 +775,7 @@ impl World {
         assert!(!self.human[it.stage], "{name} wrote over a person's commit: {:#?}", self.trace);
         let mut values = self.head().values;
         values[it.stage] = to;
-        self.machine[it.stage] = to;
+        (self.machine[it.stage], self.given[it.stage]) = (to, None);
         self.commits.push(Commit { promotion: Some(name.clone()), values });
     }
 
