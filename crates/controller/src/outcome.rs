@@ -190,6 +190,9 @@ pub enum Stop {
     /// The turn was cancelled, because the object changed or the process ends. Nothing is written;
     /// the object runs again at once with what is newer.
     Superseded,
+    /// What is left to do is not urgent. Nothing is written; the object runs again after all for
+    /// which something changed.
+    GiveWay,
 }
 
 impl Stop {
@@ -215,7 +218,7 @@ impl Stop {
             Self::Pending { next } => Verdict::Pending { next },
             Self::Stall { reason, message } => Verdict::Stall { reason, message },
             Self::Fail { reason, message } => Verdict::Fail { reason, message },
-            Self::Superseded => return None,
+            Self::Superseded | Self::GiveWay => return None,
         })
     }
 }

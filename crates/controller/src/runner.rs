@@ -430,11 +430,18 @@ impl<R: Reconcile> Run<'_, R> {
 
     /// Ends a turn that changed nothing.
     async fn end(&self, object: &R::Resource, turn: Turn, stop: Stop) -> Ran {
+        let gives_way = stop == Stop::GiveWay;
         match stop.verdict() {
             Some(verdict) => match turn.status() {
                 Ok(status) => self.report(object, turn, Report::new(status, verdict)).await,
                 Err(error) => self.refused(&error.to_string()),
             },
+            None if gives_way => {
+                // What is due by time comes after what something changed for.
+                let (due, failures) =
+                    (Some(self.runner.host.clock.now()), self.runner.board.failures(self.key));
+                Ran { plan: Plan { due, failures, ..Plan::default() }, ended: Ended::Requeue }
+            }
             // What superseded the turn has put the object into the queue.
             None if self.cancelled.is_cancelled() => {
                 let failures = self.runner.board.failures(self.key);

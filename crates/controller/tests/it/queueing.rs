@@ -96,6 +96,19 @@ async fn a_turn_that_gives_up_without_being_cancelled_is_retried_with_delay() {
     assert_eq!(world.bench.runs("it"), 2);
 }
 
+#[tokio::test]
+async fn what_gives_way_runs_after_the_others_and_tells_nothing_before() {
+    let world = World::new().await;
+    for (name, what) in [("a", "give way"), ("b", "give way"), ("c", "")] {
+        world.create(name, act(what)).await;
+    }
+    let running = world.start_with(Options { concurrent: 1, ..Options::default() }).await;
+    running.settled(&world).await;
+    assert_eq!(*world.bench.turns.lock(), ["a", "b", "c", "a", "b"]);
+    assert_eq!(world.conditions("a").await, ["Ready=True Succeeded: done"]);
+    assert_eq!(world.events("a").await.len(), 1);
+}
+
 /// Two plans block the whole pool until the probe has answered.
 #[tokio::test]
 async fn probes_answer_while_plans_block() {

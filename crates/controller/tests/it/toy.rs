@@ -203,6 +203,7 @@ fn stop(act: &str, text: &str, turn: &mut Turn) -> Option<Stop> {
         "wait" => Stop::wait("DependencyNotReady", text, Duration::from_secs(30)),
         "panic" => panic!("{text}"),
         "stop" => Stop::Superseded,
+        "give way" if turn.memo::<Count>().0 == 1 => Stop::GiveWay,
         "late" => Stop::Wait {
             reason: "Waiting",
             message: text.to_owned(),

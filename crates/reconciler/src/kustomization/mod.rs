@@ -156,6 +156,8 @@ struct Memo {
     last: Option<Last>,
     /// Whether it has been told that the objects are being deleted.
     is_deleting: bool,
+    /// The revision that changes nothing, for which those it changes went first.
+    gave_way: Option<String>,
 }
 
 impl KustomizationReconciler {
@@ -409,6 +411,7 @@ impl Reconcile for KustomizationReconciler {
         let mut run = Run::begin(it, turn);
         match self.run(&mut run, turn).await {
             Ok(()) => Ok(run.applied(self.host.clock().now())),
+            Err(End::GiveWay) => Err(Stop::GiveWay),
             Err(end) => run.ended(end).ok_or(Stop::Superseded),
         }
     }

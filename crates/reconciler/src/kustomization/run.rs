@@ -48,6 +48,8 @@ pub(super) enum End {
     Parked(Next),
     /// The object changed, or the process ends.
     Superseded,
+    /// Others have something to do.
+    GiveWay,
 }
 
 impl<'a> Run<'a> {
@@ -177,7 +179,7 @@ impl<'a> Run<'a> {
                 Verdict::Wait { reason, message, next }
             }
             End::Parked(next) => Verdict::Pending { next },
-            End::Superseded => return None,
+            End::Superseded | End::GiveWay => return None,
         };
         Some(self.report(verdict))
     }

@@ -119,7 +119,7 @@ impl KustomizationReconciler {
     /// The digest of what is applied, if the new revision changes nothing of it.
     ///
     /// # Errors
-    /// As a build, before it builds.
+    /// As a build, before it builds; and once for each revision, to let others go first.
     pub(super) async fn unaffected(
         &self,
         run: &mut Run<'_>,
@@ -140,6 +140,11 @@ impl KustomizationReconciler {
         let holds = self.host.compute().run(0, move || made.record.holds(&folder)).await;
         if !holds.unwrap_or(false) {
             return Ok(None);
+        }
+        // Those whose objects change go first.
+        let before = turn.memo::<Memo>().gave_way.replace(run.revision().to_owned());
+        if before.as_deref() != Some(run.revision()) {
+            return Err(End::GiveWay);
         }
         if check::is_wanted(run.it) {
             let target = self.target(run).await?;
