@@ -1,6 +1,7 @@
 //! Which path a kind is served at.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIResourceList};
 use kube::Client;
@@ -15,6 +16,15 @@ use crate::{Id, Refusal};
 #[derive(Debug, Default)]
 pub struct Kinds {
     known: Mutex<HashMap<String, HashMap<String, Resource>>>,
+    /// What was read, by path.
+    documents: Mutex<HashMap<String, Document>>,
+}
+
+/// An answer that the API server has marked.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    pub(crate) tag: http::HeaderValue,
+    pub(crate) content: Arc<serde_json::Value>,
 }
 
 /// How a kind is served.
@@ -25,6 +35,15 @@ pub(crate) struct Resource {
 }
 
 impl Kinds {
+    /// The marked answer of a path, as it was last.
+    pub(crate) fn document(&self, path: &str) -> Option<Document> {
+        self.documents.lock().get(path).cloned()
+    }
+
+    pub(crate) fn keep(&self, path: &str, document: Document) {
+        self.documents.lock().insert(path.to_owned(), document);
+    }
+
     /// Path of the collection that an object is in.
     ///
     /// A namespaced object without a namespace gets the path of a cluster-wide one, which the API

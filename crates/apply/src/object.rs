@@ -1,10 +1,14 @@
 //! Single objects, written as Helm writes them: created, patched, replaced and deleted one by one.
 
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy};
+use kube::client::Body;
 use kube::core::Request;
 use serde_json::Value;
 
-use crate::{Cluster, Entry, Id, Refusal};
+use crate::{Cluster, Entry, Id, Refusal, kinds::Document};
 
 /// How a patch is laid over an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +116,8 @@ impl Cluster {
         let mut request = Request::new(collection)
             .patch(&entry.id.name, &params, &Patch::Merge(patch))
             .map_err(kube::Error::BuildRequest)?;
-        let kind = http::HeaderValue::from_static(kind.media_type());
-        request.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        let kind = HeaderValue::from_static(kind.media_type());
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
         Ok(self.client().request(request).await?)
     }
 
@@ -183,16 +187,37 @@ impl Cluster {
         self.kinds().is_namespaced(self.client(), id, version).await
     }
 
-    /// What the API server answers at a path, in one of the forms that `accept` lists.
+    /// What the API server answers at a path, in one of the forms that `accept` lists. What it has
+    /// marked with an `ETag` is not sent again while it is the same.
     ///
     /// # Errors
     /// [`Refusal`] if it refuses or cannot be asked.
-    pub async fn read(&self, path: &str, accept: &'static str) -> Result<Value, Refusal> {
+    pub async fn read(&self, path: &str, accept: &'static str) -> Result<Arc<Value>, Refusal> {
         let request = Request::new(path).list(&ListParams::default());
         let mut request = request.map_err(kube::Error::BuildRequest)?;
-        let accept = http::HeaderValue::from_static(accept);
-        request.headers_mut().insert(http::header::ACCEPT, accept);
-        Ok(self.client().request(request).await?)
+        let accept = HeaderValue::from_static(accept);
+        request.headers_mut().insert(header::ACCEPT, accept);
+        let mut ask = request.clone();
+        let known = self.kinds().document(path);
+        if let Some(known) = &known {
+            ask.headers_mut().insert(header::IF_NONE_MATCH, known.tag.clone());
+        }
+        let answer = self.client().send(ask.map(Body::from)).await?;
+        match known {
+            Some(known) if answer.status() == StatusCode::NOT_MODIFIED => Ok(known.content),
+            _ if answer.status().is_success() => {
+                let tag = answer.headers().get(header::ETAG).cloned();
+                let bytes = answer.into_body().collect_bytes().await?;
+                let content: Arc<Value> =
+                    serde_json::from_slice(&bytes).map_err(kube::Error::SerdeError)?;
+                if let Some(tag) = tag {
+                    self.kinds().keep(path, Document { tag, content: Arc::clone(&content) });
+                }
+                Ok(content)
+            }
+            // Asked once more for what the client makes of a refusal.
+            _ => Ok(self.client().request(request).await?),
+        }
     }
 
     fn post_params(&self) -> PostParams {

@@ -41,6 +41,10 @@ pub(super) async fn of(cluster: &Cluster, entry: &Entry) -> Result<Readiness, Re
             if object["spec"]["paused"] == true {
                 return Ok(Ready);
             }
+            if object["status"]["observedGeneration"].is_null() {
+                // Its controller, which makes the ReplicaSet, has not seen it yet.
+                return Ok(NotYet(None));
+            }
             match new_replica_set(cluster, &object).await? {
                 Some(set) => deployment(&set, &object),
                 None => NotYet(None),

@@ -139,7 +139,10 @@ impl HelmReleaseReconciler {
         (work, done): (&mut Option<Work>, &mut Vec<Type>),
     ) -> Turned {
         let record = match bench.storage.last(&aim.name).await {
-            Ok(stored) => stored.map(|it| it.record),
+            Ok(stored) => {
+                bench.is_new = stored.is_none();
+                stored.map(|it| it.record)
+            }
             Err(why) => {
                 let why = format!("failed to retrieve last release from storage: {why}");
                 return Turned::Ended(undetermined(run, &why));

@@ -38,7 +38,8 @@ impl Bench<'_> {
         helm::release::check_name(&work.name)
             .map_err(|why| format!("release name {:?}: {why}", work.name))?;
         let manner = self.manner(work);
-        let last = self.storage.last(&work.name).await?;
+        let is_new = std::mem::take(&mut self.is_new);
+        let last = if is_new { None } else { self.storage.last(&work.name).await? };
         if let Some(last) = &last {
             let status = last.record.info.status;
             let reusable = matches!(status, Status::Uninstalled | Status::Failed);
@@ -66,9 +67,9 @@ impl Bench<'_> {
         let record = self.record_of(rendered, info, (release, version));
         let mut objects = self.build(&record).await?;
         object::own(&mut objects, &record);
-        self.adopted(work, &objects, &record)
-            .await
-            .map_err(|why| format!("Unable to continue with install: {why}"))?;
+        let present = self.adopted(work, &objects, &record).await;
+        let present = present.map_err(|why| format!("Unable to continue with install: {why}"))?;
+        self.present = Some(present);
         if manner.create_namespace {
             self.create_namespace(&record.namespace).await?;
         }
@@ -135,7 +136,11 @@ impl Bench<'_> {
         let record = self.record()?.clone();
         let mut objects = self.build(&record).await?;
         object::own(&mut objects, &record);
-        let present = self.adopted(work, &objects, &record).await?;
+        let present = match self.present.take() {
+            Some(seen) => seen,
+            // It is another turn: hooks have run, or the process is another one.
+            None => self.adopted(work, &objects, &record).await?,
+        };
         let site = self.site();
         let way = Way { force: false, ..self.way(work) };
         if present.is_empty() && !objects.is_empty() && !way.applies {

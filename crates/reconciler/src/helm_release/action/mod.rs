@@ -41,6 +41,7 @@ use jiff::Timestamp;
 use self::record::observe;
 use self::work::Stage::{self, Apply, Crds, Established, Finish, Prepare, Settle};
 use super::change::{Site, Way};
+use super::object::Object;
 use super::source::Found;
 use super::spec::{self, Deed, Manner};
 use super::storage::{Storage, Stored};
@@ -86,6 +87,10 @@ pub(super) struct Bench<'a> {
     record: Option<Stored>,
     /// What somebody else has done to the release meanwhile.
     rival: Option<String>,
+    /// Whether this turn has seen that there is no revision at all.
+    pub(super) is_new: bool,
+    /// Which of the objects exist that are about to be made, as this turn has seen.
+    present: Option<Vec<Object>>,
 }
 
 impl<'a> Bench<'a> {
@@ -106,6 +111,8 @@ impl<'a> Bench<'a> {
             chart: None,
             record: None,
             rival: None,
+            is_new: false,
+            present: None,
         }
     }
 
@@ -194,8 +201,9 @@ impl<'a> Bench<'a> {
     async fn stage(&mut self, work: &mut Work, stage: Stage) -> Result<Step, String> {
         let manner = self.manner(work);
         if stage == Finish && work.makes() {
-            self.recall(work).await?;
-            self.unrivalled(work).await?;
+            // Who reads the revision anew looks for others too.
+            let is_known = self.record.is_some();
+            if is_known { self.unrivalled(work).await? } else { self.recall(work).await? }
         }
         match (work.deed, stage) {
             (_, Crds) => self.apply_crds(work).await,
