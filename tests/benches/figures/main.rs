@@ -122,7 +122,9 @@ fn one(job: &str, wants: &impl Fn(&str) -> bool) -> Result<bool> {
     let mut backends = [Backend::Embedded, Backend::Kubernetes].into_iter();
     let backend = backends.find(|it| it.to_string() == server).context("a server")?;
     let figures = tokio::runtime::Runtime::new()?.block_on(figures(job, backend, wants))?;
-    Ok(figures.iter().fold(true, |met, it| it.tell() && met))
+    // All are told, also after one that misses its target.
+    let missed = figures.iter().filter(|it| !it.tell()).count();
+    Ok(missed == 0)
 }
 
 async fn figures(
@@ -211,11 +213,10 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
     });
     create_all(&world.objects, objects).await?;
     let started = Instant::now();
-    until_by(Duration::from_millis(100), Duration::from_mins(2), || async {
-        let ready = ready(&world, "ImagePolicy").await + ready(&world, "ImageRepository").await;
-        ready == 2 * N
-    })
-    .await?;
+    let ready = |it: &Value| scenarios::condition(it, "Ready")["status"] == "True";
+    for kind in ["ImageRepository", "ImagePolicy"] {
+        until_all(&world.objects, (IMAGES, kind), N, ready).await?;
+    }
     let value = started.elapsed().as_secs_f64();
     let (target, server) = (if backend == Backend::Embedded { 10.0 } else { 20.0 }, backend);
     let time =
