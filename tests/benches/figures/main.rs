@@ -214,9 +214,11 @@ async fn thousand_ready(backend: Backend) -> Result<Vec<Figure>> {
     create_all(&world.objects, objects).await?;
     let started = Instant::now();
     let ready = |it: &Value| scenarios::condition(it, "Ready")["status"] == "True";
-    for kind in ["ImageRepository", "ImagePolicy"] {
-        until_all(&world.objects, (IMAGES, kind), N, ready).await?;
-    }
+    let all = async {
+        until_all(&world.objects, (IMAGES, "ImageRepository"), N, ready).await?;
+        until_all(&world.objects, (IMAGES, "ImagePolicy"), N, ready).await
+    };
+    tokio::time::timeout(Duration::from_mins(2), all).await.context("not all are ready")??;
     let value = started.elapsed().as_secs_f64();
     let (target, server) = (if backend == Backend::Embedded { 10.0 } else { 20.0 }, backend);
     let time =
