@@ -436,17 +436,12 @@ impl<R: Reconcile> Run<'_, R> {
                 Ok(status) => self.report(object, turn, Report::new(status, verdict)).await,
                 Err(error) => self.refused(&error.to_string()),
             },
-            None if gives_way => {
-                // What is due by time comes after what something changed for.
-                let (due, failures) =
-                    (Some(self.runner.host.clock.now()), self.runner.board.failures(self.key));
-                Ran { plan: Plan { due, failures, ..Plan::default() }, ended: Ended::Requeue }
-            }
-            // What superseded the turn has put the object into the queue.
-            None if self.cancelled.is_cancelled() => {
+            // What is due by time comes after what something changed for; what superseded the turn
+            // has put the object into the queue.
+            None if gives_way || self.cancelled.is_cancelled() => {
+                let due = gives_way.then(|| self.runner.host.clock.now());
                 let failures = self.runner.board.failures(self.key);
-                let plan = Plan { failures, ..Plan::default() };
-                Ran { plan, ended: Ended::Requeue }
+                Ran { plan: Plan { due, failures, ..Plan::default() }, ended: Ended::Requeue }
             }
             None => self.retry(),
         }
