@@ -411,8 +411,7 @@ impl Reconcile for KustomizationReconciler {
         let mut run = Run::begin(it, turn);
         match self.run(&mut run, turn).await {
             Ok(()) => Ok(run.applied(self.host.clock().now())),
-            Err(End::GiveWay) => Err(Stop::GiveWay),
-            Err(end) => run.ended(end).ok_or(Stop::Superseded),
+            Err(end) => run.ended(end),
         }
     }
 

@@ -8,7 +8,7 @@ use api::kustomize::{Kustomization, KustomizationStatus, ResourceInventory, Reso
 use api::meta::Status as _;
 use api::reason;
 use apply::Entry;
-use controller::{Claim, Event, Next, Report, Telling, Turn, Verdict};
+use controller::{Claim, Event, Next, Report, Stop, Telling, Turn, Verdict};
 use jiff::Timestamp;
 
 use super::source::Found;
@@ -160,8 +160,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The report of a run that ended early; nothing if there is nothing to report.
-    pub(super) fn ended(mut self, end: End) -> Option<Report<KustomizationReconciler>> {
+    /// The report of a run that ended early.
+    ///
+    /// # Errors
+    /// There is nothing to report.
+    pub(super) fn ended(mut self, end: End) -> Result<Report<KustomizationReconciler>, Stop> {
         let verdict = match end {
             End::Wait { reason, message, after, told } => {
                 if let Some(told) = told {
@@ -179,9 +182,10 @@ impl<'a> Run<'a> {
                 Verdict::Wait { reason, message, next }
             }
             End::Parked(next) => Verdict::Pending { next },
-            End::Superseded | End::GiveWay => return None,
+            End::Superseded => return Err(Stop::Superseded),
+            End::GiveWay => return Err(Stop::GiveWay),
         };
-        Some(self.report(verdict))
+        Ok(self.report(verdict))
     }
 
     fn report(self, verdict: Verdict) -> Report<KustomizationReconciler> {
